@@ -1,0 +1,62 @@
+# make run   the whole pipeline, once, on this machine      DATA=folder SEED=42 RECIPE=tiny
+# make up    Airflow with its page                          PORT=8080
+# make test  every test                                     TESTS=tests
+# make lint  ruff, mypy, codespell
+# make lock  resolve the pinned versions again (needs uv)
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+RECIPE ?= tiny
+SEED ?= 42
+PORT ?= 8080
+TESTS ?= tests
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run up test lint lock wheel clean
+
+run: $(VENV)/.run
+	@$(BIN)/python -m tradewind_airflow.local run --recipe "$(RECIPE)" --seed "$(SEED)" $(if $(DATA),--data "$(DATA)")
+
+up: $(VENV)/.run
+	@$(BIN)/python -m tradewind_airflow.local up --port "$(PORT)"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+wheel: $(VENV)/.test
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) .tradewind dist
+
+# A stamp is as new as the last complete installation, so a second call installs nothing.
+$(VENV)/.run: requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "tradewind: $(PYTHON): not found; name a Python 3.11 with PYTHON=..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (some minutes the first time) ..."
+	@$(PIP_INSTALL) -r requirements.txt
+	@$(PIP_INSTALL) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements-dev.txt
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+# torch's CUDA packages are left out: where a package index offers a CPU build of torch, pip takes it and
+# needs none of them; elsewhere pip resolves them from torch's own metadata.
+CUDA := $(addprefix --no-emit-package ,cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas \
+	nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile \
+	nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink \
+	nvidia-nvshmem-cu13 nvidia-nvtx)
+COMPILE := uv pip compile pyproject.toml --python-version 3.11 --no-header --quiet
+
+lock:
+	$(COMPILE) --extra airflow --extra train $(CUDA) --output-file requirements.txt
+	uv pip compile --group dev --constraint requirements.txt --python-version 3.11 --no-header --quiet \
+		--output-file requirements-dev.txt
