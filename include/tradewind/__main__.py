@@ -1,0 +1,134 @@
+"""The command line: `python -m tradewind <stage> --recipe tiny --data DIR --run-dir DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import tradewind
+from tradewind.config import RunConfig
+from tradewind.errors import UserError
+from tradewind.recipes import read_config, resolve
+from tradewind.results import STAGES
+from tradewind.run_dir import RunDir
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code (0, 2 for a fault of input, 75 for a busy run directory)."""
+    arguments = _parser().parse_args(argv)
+    # A task's log has times of its own.
+    clock = "" if "TRADEWIND_TASK_ID" in os.environ else "%(asctime)s "
+    logging.basicConfig(level=logging.INFO, format=f"{clock}%(levelname)s %(message)s", stream=sys.stderr)
+    for chatty in ("sentence_transformers", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Threads that wait by spinning stall each other where two processes share the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        arguments.command(arguments)
+    except UserError as error:
+        print(f"tradewind: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(
+            f"tradewind: {error.filename}: {error.strerror}; check the path, its rights and the disk", file=sys.stderr
+        )
+        return UserError.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tradewind", description=tradewind.__doc__)
+    parser.add_argument("--version", action="version", version=f"tradewind {tradewind.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for stage in STAGES:
+        command = commands.add_parser(stage, help=f"run the stage {stage} of one run")
+        _add_settings(command)
+        command.add_argument("--config", type=Path, help="resolved configuration; default: RUN_DIR/config.json")
+        command.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
+        command.add_argument("--die-with-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
+        command.set_defaults(command=_stage, stage=stage)
+    validate = commands.add_parser("validate", help="check recipe and documents without running anything")
+    _add_settings(validate)
+    validate.set_defaults(command=_validate)
+    build = commands.add_parser("build-base", help="make the embedded Gemma-2 base model again")
+    build.add_argument("--out", type=Path, required=True, help="folder to write the model to")
+    build.set_defaults(command=_build_base)
+    return parser
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--recipe", help="a shipped recipe's name or the path of a YAML file; default: tiny")
+    command.add_argument("--data", type=Path, help="folder of documents; default: the English samples")
+    command.add_argument("--seed", type=int, help="default: 42")
+    command.add_argument("--set", action="append", metavar="KEY=VALUE", help="override, such as split.read=0.2")
+
+
+def _settings(arguments: argparse.Namespace) -> RunConfig:
+    overrides: dict[str, Any] = {}
+    for assignment in arguments.set or ():
+        key, separator, value = assignment.partition("=")
+        if not separator:
+            raise UserError(f"--set {assignment}: write KEY=VALUE, such as split.read=0.2")
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {assignment}: the value is not YAML; quote it") from error
+    data = arguments.data or SAMPLES / "en"
+    return resolve(arguments.recipe or "tiny", data, 42 if arguments.seed is None else arguments.seed, overrides)
+
+
+def _stage(arguments: argparse.Namespace) -> None:
+    from tradewind.lease import die_with_parent
+    from tradewind.stages.stage_run import run_stage
+
+    if arguments.die_with_parent:
+        die_with_parent(arguments.die_with_parent)
+    run_dir = RunDir(arguments.run_dir)
+    stated = [arguments.recipe, arguments.data, arguments.seed, arguments.set]
+    if arguments.config is None and (any(value is not None for value in stated) or not run_dir.config_file.exists()):
+        config = _settings(arguments)
+    elif any(value is not None for value in stated):
+        raise UserError("--config: holds the whole configuration; leave out --recipe, --data, --seed and --set")
+    else:
+        config = read_config(arguments.config or run_dir.config_file)
+    # Nothing is fetched for a model that the package carries, also where a network is at hand.
+    if config.model.model_name_or_path.startswith("embedded:") and config.evaluate.encoder.startswith("embedded:"):
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    run_stage(arguments.stage, config, run_dir)
+
+
+def _validate(arguments: argparse.Namespace) -> None:
+    from tradewind.models import check_location
+    from tradewind.stages.prepare import prepare
+
+    config = _settings(arguments)
+    check_location(config.model.model_name_or_path)
+    check_location(config.evaluate.encoder)
+    prepared = prepare(config)
+    heldout = ", ".join(f"{kind} {len(items)}" for kind, items in prepared.split.heldout.items())
+    documents = prepared.documents
+    print(
+        f"valid: recipe {config.recipe}; {len(documents.files)} files, {len(documents.records)} records; "
+        f"{len(prepared.split.train)} pairs to train on; held out: {heldout}; {len(documents.rejected)} rejected"
+    )
+
+
+def _build_base(arguments: argparse.Namespace) -> None:
+    from tradewind.models.build import build_base
+
+    build_base(arguments.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Every setting of a run and its default: the only home of defaults.
+
+A recipe (`recipes/*.yaml`) states what differs from these. Field names are those of TRL's
+`SFTConfig`, PEFT's `LoraConfig` and transformers' `TrainingArguments` where such a field exists.
+"""
+
+from __future__ import annotations
+
+import string
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Language = Literal["en", "ko"]
+SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+class Frozen(BaseModel):
+    """A settings block: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class QuestionTemplates(Frozen):
+    """How a glossary term becomes two questions; `{eng_term}` and the brackets around it vanish where absent."""
+
+    description_to_term: str
+    term_to_description: str
+
+    @field_validator("description_to_term", "term_to_description")
+    @classmethod
+    def _known_placeholders(cls, template: str) -> str:
+        known = {"description", "term", "eng_term"}
+        fields = [field for field in string.Formatter().parse(template) if field[1] is not None]
+        used = {str(name) for _, name, _, _ in fields}
+        if used - known:
+            raise ValueError(f"unknown placeholder {{{sorted(used - known)[0]}}}; known are {sorted(known)}")
+        if any(spec or conversion for _, _, spec, conversion in fields):
+            raise ValueError("a placeholder stands alone, without ':' or '!'")
+        if not used & {"description", "term"}:
+            raise ValueError("the template needs {description} or {term}")
+        return template
+
+
+class DataConfig(Frozen):
+    """Raw documents to question/answer pairs."""
+
+    templates: dict[Language, QuestionTemplates] = {
+        "en": QuestionTemplates(
+            description_to_term="Description: '{description}' Which trade term does this description define?",
+            term_to_description="What does the trade term '{term}' mean?",
+        ),
+        "ko": QuestionTemplates(
+            description_to_term="설명: '{description}' 이 설명에 해당하는 무역 용어는 무엇인가요?",
+            term_to_description="'{term}({eng_term})' 이라는 무역 용어는 어떤 의미인가요?",
+        ),
+    }
+    near_duplicate_threshold: Annotated[float, Field(gt=0.5, le=1.0)] = 0.9
+
+
+class SplitConfig(Frozen):
+    """Shares of records (read, unseen) and of facts with several wordings (reworded) that are held out."""
+
+    reworded: Fraction = 0.3
+    read: Fraction = 0.1
+    unseen: Fraction = 0.1
+    min_items: Annotated[int, Field(ge=2)] = 8
+    """The fewest held-out questions of a kind that an interval is given for; 2 is the arithmetic minimum."""
+
+
+class ModelConfig(Frozen):
+    """The base model: `embedded:tiny-gemma2`, a folder, or a hub name."""
+
+    model_name_or_path: str = "embedded:tiny-gemma2"
+    model_revision: str | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = "eager"
+
+
+class LoraSettings(Frozen):
+    """PEFT's LoRA; the targets are Gemma's seven projections."""
+
+    r: Annotated[int, Field(ge=1)] = 16
+    lora_alpha: Annotated[float, Field(gt=0)] = 32
+    lora_dropout: Fraction = 0.0
+    target_modules: tuple[str, ...] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+
+
+class TrainingConfig(Frozen):
+    """One training: adaptation on running text, or fine-tuning on pairs."""
+
+    enabled: bool = True
+    num_train_epochs: Annotated[float, Field(gt=0)] = 3
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    warmup_steps: Annotated[float, Field(ge=0)] = 0
+    """A whole number of steps, or below 1 a share of all steps."""
+    per_device_train_batch_size: Annotated[int, Field(ge=1)] = 2
+    gradient_accumulation_steps: Annotated[int, Field(ge=1)] = 4
+    max_length: Annotated[int, Field(ge=16)] = 1024
+    packing: bool = False
+    """Best-fit decreasing packing of whole examples; never TRL's `wrapped`, which mixes them."""
+    group_by_length: bool = True
+    gradient_checkpointing: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    optim: str = "adamw_torch"
+    bf16: bool = False
+    logging_steps: Annotated[int, Field(ge=1)] = 10
+    save_steps: Annotated[int, Field(ge=1)] = 100
+    save_total_limit: Annotated[int, Field(ge=2)] = 2
+    lora: LoraSettings | None = LoraSettings()
+    """None trains every weight."""
+    report_to: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
+    push_to_hub: bool = False
+    hub_model_id: str | None = None
+
+    @model_validator(mode="after")
+    def _hub_needs_a_name(self) -> TrainingConfig:
+        if self.push_to_hub and not self.hub_model_id:
+            raise ValueError("push_to_hub needs hub_model_id, the repository to push to")
+        return self
+
+
+class JudgeConfig(Frozen):
+    """An OpenAI-compatible server that grades truthfulness from 1 to 5."""
+
+    model: str
+    base_url: str | None = None
+    api_key_env: SecretName = "OPENAI_API_KEY"
+    """The *name* of the environment variable that holds the key; the key itself never enters a file."""
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+
+
+class EvaluateConfig(Frozen):
+    """Generation and scoring, the same for every model compared."""
+
+    per_device_eval_batch_size: Annotated[int, Field(ge=1)] = 32
+    max_new_tokens: Annotated[int, Field(ge=1)] = 256
+    encoder: str = "sentence-transformers/all-mpnet-base-v2"
+    """A sentence-transformers model, or `embedded:all-MiniLM-L6-v2`."""
+    encoder_revision: str | None = None
+    max_floor: Annotated[float, Field(gt=0, le=1)] = 0.6
+    """Above this floor an encoder cannot tell answers apart, and chrF stands in for it."""
+    bootstrap_resamples: Annotated[int, Field(ge=100)] = 10_000
+    confidence_level: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
+    judge: JudgeConfig | None = None
+
+
+class Recipe(Frozen):
+    """What a recipe file may say."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    split: SplitConfig = SplitConfig()
+    adapt: TrainingConfig = TrainingConfig()
+    finetune: TrainingConfig = TrainingConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+class RunConfig(Recipe):
+    """The resolved configuration of one run: a recipe, the documents and the seed."""
+
+    recipe: str
+    data_dir: str
+    """Absolute folder with `exam_data/`, `term_data/` and `transcript_data/`, any of which may be absent."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

@@ -1,0 +1,1 @@
+"""Metrics: a score for each item, apart from its aggregation."""

@@ -1,0 +1,75 @@
+"""Every metric of every answer, and the floor of each metric: scores before any aggregation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.config import EvaluateConfig
+from tradewind.metrics import chrf, semscore
+from tradewind.metrics.truthfulness import truthfulness
+
+Group = tuple[str, str]
+"""Kind of held-out question, and language."""
+
+
+@dataclass
+class Measured:
+    """What the metrics say beside each item's own score."""
+
+    encoder_max_length: int
+    encoder_truncated: float
+    floors: dict[Group, dict[str, dict[str, float]]] = field(default_factory=dict)
+    """By group and metric: model (or `reference`) to the score against other facts' references."""
+
+
+def groups_of(predictions: Sequence[dict[str, Any]]) -> dict[Group, list[int]]:
+    """Indices of the items of each kind and language, in the order they first appear."""
+    found: dict[Group, list[int]] = {}
+    for index, item in enumerate(predictions):
+        found.setdefault((item["kind"], item["language"]), []).append(index)
+    return found
+
+
+def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], config: EvaluateConfig) -> Measured:
+    """Fill each prediction's `scores[metric][model]`; a truthfulness that is missing is None.
+
+    Raises:
+        UserError: the encoder or the judge cannot be had.
+    """
+    references = [item["answer"] for item in predictions]
+    answers = {name: [item["answers"][name] for item in predictions] for name in models}
+    texts = references + [text for name in models for text in answers[name]]
+    embedded = semscore.embed(texts, config.encoder, config.encoder_revision)
+    size = len(predictions)
+    vectors = {"reference": embedded.vectors[:size]}
+    for at, name in enumerate(models, 1):
+        vectors[name] = embedded.vectors[at * size : (at + 1) * size]
+    for name in models:
+        found = {
+            "semscore": semscore.similarity(vectors[name], vectors["reference"]),
+            "chrf": chrf.chrf(answers[name], references),
+        }
+        if config.judge is not None:
+            questions = [item["question"] for item in predictions]
+            found["truthfulness"] = truthfulness(questions, answers[name], references, config.judge)
+        for metric, values in found.items():
+            for item, value in zip(predictions, values, strict=True):
+                number = float(value)
+                item["scores"].setdefault(metric, {})[name] = None if math.isnan(number) else round(number, 6)
+    measured = Measured(embedded.max_length, embedded.truncated / len(texts))
+    for group, members in groups_of(predictions).items():
+        facts = [predictions[index]["fact_id"] for index in members]
+        texts_of = answers | {"reference": references}
+        measured.floors[group] = {
+            "semscore": {
+                name: semscore.floor(vectors[name][members], vectors["reference"][members], facts) for name in vectors
+            },
+            "chrf": {
+                name: chrf.floor([text[i] for i in members], [references[i] for i in members], facts)
+                for name, text in texts_of.items()
+            },
+        }
+    return measured

@@ -1,0 +1,113 @@
+"""Item scores to means, intervals and a verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from tradewind.config import EvaluateConfig, RunConfig
+from tradewind.metrics.bootstrap import paired_bootstrap
+from tradewind.metrics.item_scores import Group, Measured, groups_of
+from tradewind.scores import METRIC_NAMES, GroupScore, MetricScore, Scores, Verdict
+from tradewind.split import KINDS, Kind
+
+
+def summarise(
+    predictions: Sequence[dict[str, Any]], models: Sequence[str], measured: Measured, config: RunConfig
+) -> Scores:
+    """The scores of an evaluation, groups in the order reworded, read, unseen, larger languages first."""
+    found = groups_of(predictions)
+    order = sorted(found, key=lambda group: (KINDS.index(cast("Kind", group[0])), -len(found[group])))
+    groups = tuple(_group(group, [predictions[i] for i in found[group]], measured, config) for group in order)
+    verdict, reason = _verdict(groups)
+    judge = config.evaluate.judge
+    size = len(predictions)
+    return Scores(
+        models=tuple(models),
+        groups=groups,
+        encoder=config.evaluate.encoder,
+        encoder_max_length=measured.encoder_max_length,
+        encoder_truncated=measured.encoder_truncated,
+        hit_token_limit={name: sum(item["hit_token_limit"][name] for item in predictions) / size for name in models},
+        judge=judge.model if judge else "no judge is configured (evaluate.judge): truthfulness was not measured",
+        verdict=verdict,
+        verdict_reason=reason,
+    )
+
+
+def _group(group: Group, items: Sequence[dict[str, Any]], measured: Measured, config: RunConfig) -> GroupScore:
+    metrics = [name for name in ("semscore", "chrf", "truthfulness") if name in items[0]["scores"]]
+    floors = measured.floors[group]
+    scores = tuple(_metric(name, group[1], items, floors.get(name, {}), config) for name in metrics)
+    return GroupScore(
+        kind=cast("Kind", group[0]),
+        language=group[1],
+        n=len(items),
+        records=len({item["record_id"] for item in items}),
+        headline=next(score.metric for score in scores if score.usable),
+        metrics=scores,
+    )
+
+
+def _metric(
+    name: str,
+    language: str,
+    items: Sequence[dict[str, Any]],
+    floor: dict[str, float],
+    config: RunConfig,
+) -> MetricScore:
+    models = list(items[0]["answers"])
+    # Only items that every model has a score for: the models are compared on the same questions.
+    scored = [item for item in items if all(item["scores"][name][model] is not None for model in models)]
+    values = {model: np.asarray([item["scores"][name][model] for item in scored]) for model in models}
+    interval = None
+    if "tuned" in models and scored:
+        interval = paired_bootstrap(
+            values["tuned"] - values["base"],
+            [item["record_id"] for item in scored],
+            resamples=config.evaluate.bootstrap_resamples,
+            confidence_level=config.evaluate.confidence_level,
+            seed=config.seed,
+        )
+    note = _blind(name, language, floor, config.evaluate)
+    return MetricScore(
+        metric=name,
+        mean={model: float(values[model].mean()) for model in models} if scored else {},
+        floor={model: value for model, value in floor.items() if not math.isnan(value)},
+        scored=len(scored),
+        unscored=len(items) - len(scored),
+        tuned_minus_base=interval,
+        usable=note is None,
+        note=note,
+    )
+
+
+def _blind(name: str, language: str, floor: dict[str, float], config: EvaluateConfig) -> str | None:
+    """Why the encoder cannot judge these items, or None where it can."""
+    reference = floor.get("reference", float("nan"))
+    if name != "semscore" or math.isnan(reference) or reference <= config.max_floor:
+        return None
+    return (
+        f"the encoder {config.encoder} cannot judge this language ({language}): two different references "
+        f"score {reference:.2f} on average, above {config.max_floor:.2f}; read chrF instead"
+    )
+
+
+def _verdict(groups: Sequence[GroupScore]) -> tuple[Verdict, str]:
+    """From the first kind that was measured, the largest language first: what users of the model ask."""
+    for group in groups:
+        interval = group.metric(group.headline).tuned_minus_base
+        if interval is None:
+            continue
+        where = f"{METRIC_NAMES[group.headline]} on {group.kind} questions ({group.language}, n={group.n})"
+        level = f"{interval.confidence_level:.0%} interval"
+        span = f"{interval.difference:+.3f}, {level} {interval.low:+.3f} to {interval.high:+.3f}"
+        if interval.low > 0:
+            return "better", f"tuned is above base by {where}: {span}"
+        if interval.high < 0:
+            return "worse", f"tuned is below base by {where}: {span}"
+        return "no difference shown", f"the interval holds 0 for {where}: {span}"
+    return "no difference shown", "no kind of held-out question has an interval"

@@ -1,0 +1,143 @@
+"""Recipes: YAML files that state what differs from the defaults of `tradewind.config`."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tradewind.config import Recipe, RunConfig
+from tradewind.errors import UserError
+
+SHIPPED = Path(__file__).parent
+Key = tuple[str | int, ...]
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def resolve(recipe: str, data_dir: str | Path, seed: int = 42, overrides: Mapping[str, Any] | None = None) -> RunConfig:
+    """The configuration of one run.
+
+    Args:
+        recipe: the name of a shipped recipe, or the path of a YAML file.
+        data_dir: the folder of raw documents; made absolute.
+        overrides: dotted keys and their values, such as `{"finetune.learning_rate": 1e-4}`.
+
+    Raises:
+        UserError: one line that names the file, the line, the key and what to do.
+    """
+    path = _find(recipe)
+    stated, lines = _read(path)
+    for dotted, value in (overrides or {}).items():
+        stated = _merge(stated, _nested(dotted.split("."), value))
+    merged = _merge(Recipe().model_dump(), stated)
+    own = {"recipe": path.stem, "data_dir": str(Path(data_dir).expanduser().resolve()), "seed": seed}
+    try:
+        Recipe.model_validate(merged)  # alone: a recipe must not state what belongs to the run
+        return RunConfig.model_validate(merged | own)
+    except ValidationError as error:
+        raise UserError(_one_line(error, path, lines, set(overrides or {}))) from error
+
+
+def read_config(path: Path) -> RunConfig:
+    """A resolved configuration that `resolve` made and a run directory or an operator kept as JSON."""
+    try:
+        return RunConfig.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; name it with --config, or give --recipe and --data") from error
+    except ValidationError as error:
+        raise UserError(_one_line(error, path, {}, set())) from error
+
+
+def _find(recipe: str) -> Path:
+    if recipe in shipped_recipes():
+        return SHIPPED / f"{recipe}.yaml"
+    path = Path(recipe).expanduser()
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise UserError(f"{recipe}: no such recipe file; name a shipped one ({', '.join(shipped_recipes())}) or a path")
+    near = difflib.get_close_matches(recipe, shipped_recipes(), n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"shipped are {', '.join(shipped_recipes())}"
+    raise UserError(f"recipe '{recipe}': unknown; {hint} (one of your own is named by its path, ending in .yaml)")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start}: not UTF-8; save the recipe as UTF-8") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        stated = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise UserError(f"{place}: not YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}") from error
+    if not isinstance(stated, dict):
+        raise UserError(f"{path}:1: a recipe is a mapping of settings, not a {type(stated).__name__}")
+    lines: dict[Key, int] = {}
+    _number(node, (), lines)
+    return stated, lines
+
+
+def _number(node: Any, key: Key, lines: dict[Key, int]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            inner = (*key, yaml.safe_load(name.value) if isinstance(name, yaml.ScalarNode) else str(name.value))
+            lines[inner] = name.start_mark.line + 1
+            _number(value, inner, lines)
+
+
+def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
+    return {keys[0]: value if len(keys) == 1 else _nested(keys[1:], value)}
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _one_line(error: ValidationError, path: Path, lines: Mapping[Key, int], overridden: set[str]) -> str:
+    first = error.errors()[0]
+    key = tuple(part for part in first["loc"])
+    dotted = ".".join(str(part) for part in key)
+    line = next((lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in lines), None)
+    place = "override" if dotted in overridden else f"{path}:{line}" if line else str(path)
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(key[-1]), _fields_at(key[:-1]), n=1)
+        return f"{place}: {dotted}: unknown key" + (f"; did you mean '{near[0]}'?" if near else "")
+    got = "" if isinstance(first["input"], dict | bytes) else f" (got {first['input']!r})"
+    return f"{place}: {dotted or 'recipe'}: {first['msg']}{got}"
+
+
+def _fields_at(key: Key) -> list[str]:
+    """The keys that are valid inside the settings block `key`."""
+    model: type[BaseModel] = RunConfig
+    for part in key:
+        field = model.model_fields.get(str(part))
+        inner = None if field is None else _model_in(field.annotation)
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return next((found for arg in typing.get_args(annotation) if (found := _model_in(arg))), None)
+    return None

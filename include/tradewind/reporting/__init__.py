@@ -1,0 +1,1 @@
+"""One run's report: as data (`Report`), as Markdown, and as a page with plots."""

@@ -1,0 +1,63 @@
+"""`report.json`: everything a reader of a run needs, for the pages and the Slack message alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from tradewind.errors import UserError
+from tradewind.results import Contract
+from tradewind.scores import Scores
+from tradewind.split import Kind
+
+
+class StageSummary(Contract):
+    """One line of the report about a stage."""
+
+    stage: str
+    status: str
+    reason: str | None
+    seconds: float
+    resumed_from_step: int | None
+    metrics: dict[str, Any]
+
+
+class Example(Contract):
+    """A held-out question with the answers side by side."""
+
+    kind: Kind
+    language: str
+    question: str
+    reference: str
+    answers: dict[str, str]
+    score: dict[str, float]
+    """The headline metric of the item's group, by model."""
+
+
+class Report(Contract):
+    """The report of one run."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    recipe: str
+    model: str
+    data: str
+    seed: int
+    finished_at: str
+    scores: Scores
+    stages: tuple[StageSummary, ...]
+    warnings: tuple[str, ...]
+    examples: tuple[Example, ...]
+    versions: dict[str, str]
+
+
+def read_report(path: Path) -> Report:
+    """Read `report.json`; UserError with one line where it is absent or not ours."""
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run the stage 'report' first") from error
+    except ValidationError as error:
+        raise UserError(f"{path}: {error.errors()[0]['msg']}; run the stage 'report' again") from error

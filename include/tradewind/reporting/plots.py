@@ -1,0 +1,105 @@
+"""Plots as SVG text, to stand inside the report's page; colours fit people who are colour-blind.
+
+Palette: Okabe and Ito, "Color Universal Design" (2008).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from tradewind.scores import METRIC_NAMES, Scores
+
+COLOURS = {"base": "#999999", "adapted": "#56B4E9", "tuned": "#D55E00"}
+_LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}  # readable where the floor runs
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "grid.alpha": 0.3,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tradewind",
+}
+
+
+def score_bars(scores: Scores) -> str:
+    """The headline metric by kind and model, the floor as a line, n below each kind."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 3.4), layout="constrained")
+        axes = figure.subplots()
+        width = 0.8 / len(scores.models)
+        for place, group in enumerate(scores.groups):
+            metric = group.metric(group.headline)
+            for offset, model in enumerate(name for name in scores.models if name in metric.mean):
+                at = place - 0.4 + width * (offset + 0.5)
+                height = metric.mean[model]
+                axes.bar(at, height, width * 0.92, color=COLOURS[model], label=model if place == 0 else None)
+                axes.annotate(f"{height:.2f}", (at, height), ha="center", va="bottom", fontsize=9, bbox=_LABEL)
+            if "tuned" in metric.floor:
+                label = "floor: tuned answers against other references" if place == 0 else "_none"
+                axes.hlines(
+                    metric.floor["tuned"], place - 0.42, place + 0.42, color="black", linestyle=":", lw=1.2, label=label
+                )
+        names = [
+            f"{group.kind} ({group.language})\n{METRIC_NAMES[group.headline]}, n = {group.n}" for group in scores.groups
+        ]
+        axes.set_xticks(range(len(names)), names)
+        axes.set_ylim(0, 1.08)
+        axes.set_ylabel("mean score")
+        axes.grid(visible=False, axis="x")
+        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+        return _svg(figure)
+
+
+def distributions(scores: Scores, predictions: Sequence[Mapping[str, Any]]) -> str:
+    """How the items' headline scores are spread: a box and every item, by kind and model."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 3.2), layout="constrained")
+        panels = figure.subplots(1, len(scores.groups), sharey=True, squeeze=False)[0]
+        for axes, group in zip(panels, scores.groups, strict=True):
+            items = [item for item in predictions if (item["kind"], item["language"]) == (group.kind, group.language)]
+            for at, model in enumerate(scores.models):
+                values = [v for item in items if (v := item["scores"][group.headline][model]) is not None]
+                spread = [at + 0.24 * ((index * 0.618) % 1 - 0.5) for index in range(len(values))]
+                axes.scatter(spread, values, s=7, alpha=0.4, color=COLOURS[model], linewidths=0)
+                axes.boxplot(
+                    values,
+                    positions=[at],
+                    widths=0.55,
+                    showfliers=False,
+                    medianprops={"color": "black"},
+                    manage_ticks=False,
+                )
+            axes.set_xticks(range(len(scores.models)), scores.models)
+            axes.set_title(f"{group.kind} ({group.language})", fontsize=10)
+            axes.set_xlim(-0.6, len(scores.models) - 0.4)
+        panels[0].set_ylabel("score of an item")
+        return _svg(figure)
+
+
+def loss_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Training loss over steps, one panel a training."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 2.6), layout="constrained")
+        panels = figure.subplots(1, len(curves), squeeze=False)[0]
+        for axes, (name, curve) in zip(panels, curves.items(), strict=True):
+            axes.plot([entry["step"] for entry in curve], [entry["loss"] for entry in curve], color="#0072B2", lw=1.5)
+            axes.set_title(name, fontsize=10)
+            axes.set_xlabel("step")
+            axes.set_ylim(bottom=0)
+        panels[0].set_ylabel("training loss")
+        return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

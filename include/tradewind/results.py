@@ -1,0 +1,79 @@
+"""The JSON contract between stages and tasks: what a stage made, from what, and how."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tradewind.errors import UserError
+from tradewind.files import sha256_of
+
+Stage = Literal["prepare", "adapt", "finetune", "evaluate", "report"]
+STAGES: tuple[Stage, ...] = ("prepare", "adapt", "finetune", "evaluate", "report")
+
+
+class Contract(BaseModel):
+    """A JSON document that another process reads: unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Artifact(Contract):
+    """A file or folder of a run directory, by its path below it."""
+
+    path: str
+    sha256: str
+    """Of a file's bytes; of a folder, over its files' relative paths and hashes in sorted order."""
+    bytes: int
+
+    @classmethod
+    def of(cls, path: Path, run_dir: Path) -> Artifact:
+        """Hash what stands at `path`, a file or a folder somewhere below `run_dir`."""
+        if not path.exists():
+            raise FileNotFoundError(2, "no such output", str(path))
+        if path.is_file():
+            digest, size = sha256_of(path), path.stat().st_size
+        else:
+            files = sorted(inner for inner in path.rglob("*") if inner.is_file())
+            lines = [f"{inner.relative_to(path).as_posix()} {sha256_of(inner)}\n" for inner in files]
+            digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+            size = sum(inner.stat().st_size for inner in files)
+        return cls(path=path.relative_to(run_dir).as_posix(), sha256=digest, bytes=size)
+
+
+class StageResult(Contract):
+    """What a stage publishes as `result.json`, and all that travels through XCom."""
+
+    schema_version: Literal[1] = 1
+    stage: Stage
+    status: Literal["success", "skipped"] = "success"
+    reason: str | None = None
+    """Why a stage was skipped."""
+    started_at: str
+    seconds: float
+    gpu_seconds: float = 0.0
+    seed: int
+    config: dict[str, Any]
+    versions: dict[str, str]
+    inputs: dict[str, Artifact] = {}
+    outputs: dict[str, Artifact] = {}
+    metrics: dict[str, Any] = {}
+    warnings: tuple[str, ...] = ()
+    resumed_from_step: int | None = None
+
+
+def read_result(path: Path) -> StageResult:
+    """Read and check a `result.json`; UserError with one line where it is absent or not ours."""
+    try:
+        return StageResult.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run the stage '{path.parent.name}' first") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{path}: {place + ': ' if place else ''}{first['msg']}; run the stage '{path.parent.name}' again"
+        ) from error

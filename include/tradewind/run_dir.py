@@ -1,0 +1,90 @@
+"""Where every file of a run stands, and how a stage's folder is published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+from tradewind.config import RunConfig
+from tradewind.errors import UserError
+from tradewind.files import write_atomically
+from tradewind.results import Stage, StageResult, read_result
+
+
+class RunDir:
+    """One run's folder: `<stage>/` holds what a stage published, `.<stage>.work/` what it is making."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+
+    @property
+    def config_file(self) -> Path:
+        """The run's resolved configuration."""
+        return self.path / "config.json"
+
+    def published(self, stage: Stage) -> Path:
+        """The folder of a finished stage."""
+        return self.path / stage
+
+    def result_file(self, stage: Stage) -> Path:
+        """The `result.json` whose presence says that the stage is finished."""
+        return self.published(stage) / "result.json"
+
+    def result(self, stage: Stage) -> StageResult:
+        """What the stage published; UserError where it did not."""
+        return read_result(self.result_file(stage))
+
+    def write_config(self, config: RunConfig) -> None:
+        """Keep the resolved configuration, so that what ran is known after the code moved on."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.config_file, config.model_dump_json(indent=1))
+
+    def open_work(self, stage: Stage, fingerprint: str) -> Path:
+        """The folder a stage works in; an interrupted try's is kept only if it had the same inputs and settings.
+
+        Args:
+            fingerprint: a hash of all that decides the stage's outcome.
+        """
+        work = self.path / f".{stage}.work"
+        mark = work / ".fingerprint"
+        if work.exists() and (not mark.is_file() or mark.read_text() != fingerprint):
+            shutil.rmtree(work)
+        work.mkdir(parents=True, exist_ok=True)
+        write_atomically(mark, fingerprint)
+        return work
+
+    def publish(self, stage: Stage, work: Path, result: StageResult) -> None:
+        """Make the work folder the stage's published one; `result.json` goes in last, then one rename."""
+        write_atomically(work / "result.json", result.model_dump_json(indent=1))
+        (work / ".fingerprint").unlink()
+        target = self.published(stage)
+        if target.exists():
+            old = self.path / f".{stage}.old"
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+            work.rename(target)
+            shutil.rmtree(old)
+        else:
+            work.rename(target)
+
+
+def fingerprint(stage: Stage, config: RunConfig, inputs: dict[str, str]) -> str:
+    """A hash of the stage, its settings and its inputs' hashes; equal means the same outcome is due."""
+    text = json.dumps([stage, config.model_dump(mode="json"), inputs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def run_slug(run_id: str) -> str:
+    """A run id as a folder name: safe characters, and a short hash that keeps different ids apart."""
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", run_id).strip(".-")[:80]
+    return f"{safe}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+
+
+def run_path(home: str | Path, dag_id: str, run_id: str) -> Path:
+    """`<home>/runs/<dag_id>/<run slug>`; UserError for an empty id."""
+    if not dag_id or not run_id:
+        raise UserError("a run directory needs a dag_id and a run_id")
+    return Path(home).expanduser() / "runs" / dag_id / run_slug(run_id)

@@ -1,0 +1,77 @@
+"""The JSON contract of an evaluation: scores by kind of held-out question, with their intervals."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tradewind.results import Contract
+from tradewind.split import Kind
+
+METRIC_NAMES = {"semscore": "SemScore", "chrf": "chrF", "truthfulness": "truthfulness"}
+Verdict = Literal["better", "worse", "no difference shown"]
+
+
+class Interval(Contract):
+    """A difference of means with its confidence interval by the paired bootstrap."""
+
+    difference: float
+    low: float
+    high: float
+    confidence_level: float
+
+
+class MetricScore(Contract):
+    """One metric of the three models on one group of held-out questions."""
+
+    metric: str
+    mean: dict[str, float]
+    """Model name (`base`, `adapted`, `tuned`) to the mean over items."""
+    floor: dict[str, float] = Field(default_factory=dict)
+    """The same mean when each answer meets another item's reference."""
+    scored: int
+    unscored: int = 0
+    tuned_minus_base: Interval | None = None
+    usable: bool = True
+    """False where the metric cannot tell right from wrong here, and `note` says why."""
+    note: str | None = None
+
+
+class GroupScore(Contract):
+    """The scores of one kind of held-out question in one language."""
+
+    kind: Kind
+    language: str
+    n: int
+    records: int
+    """Source records the questions come from: what the bootstrap resamples."""
+    headline: str
+    """The metric to read first: SemScore, or chrF where the encoder cannot judge the language."""
+    metrics: tuple[MetricScore, ...]
+
+    def metric(self, name: str) -> MetricScore:
+        """The score under `name`; KeyError where it was not computed."""
+        for score in self.metrics:
+            if score.metric == name:
+                return score
+        raise KeyError(name)
+
+
+class Scores(Contract):
+    """All that `evaluate` found; kept as `scores.json`."""
+
+    schema_version: Literal[1] = 1
+    models: tuple[str, ...]
+    groups: tuple[GroupScore, ...]
+    encoder: str
+    encoder_max_length: int
+    """Tokens; a longer answer is cut by the encoder."""
+    encoder_truncated: float
+    """Share of answers and references that were cut."""
+    hit_token_limit: dict[str, float]
+    """Per model, the share of answers that reached `max_new_tokens` without an end."""
+    judge: str
+    """The judge's model, or why there is no truthfulness score."""
+    verdict: Verdict
+    verdict_reason: str

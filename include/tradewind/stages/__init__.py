@@ -1,0 +1,1 @@
+"""The five stages; each module has one `run(stage: StageRun) -> None`."""

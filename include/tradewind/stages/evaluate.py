@@ -1,0 +1,61 @@
+"""Base, adapted and tuned answer every held-out question, and their answers are scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tradewind.files import read_jsonl, write_atomically, write_jsonl
+from tradewind.models import base_source
+from tradewind.scores import Scores
+from tradewind.stages.stage_run import StageRun, StageSkipped
+
+MANY_CUT = 0.2  # a larger share of cut answers says that the model does not stop, or the limit is too small
+
+
+def run(stage: StageRun) -> None:
+    """Write `predictions.jsonl` (one held-out question a line, with every answer and score) and `scores.json`.
+
+    Raises:
+        StageSkipped: nothing was trained, so there is nothing to compare.
+        UserError: a model, the encoder or the judge cannot be had.
+    """
+    sources: dict[str, Path | str] = {"base": base_source(stage.config.model)}
+    for name, key in (("adapted", "adapt/model"), ("tuned", "finetune/model")):
+        if key in stage.inputs:
+            sources[name] = stage.input(key)
+    if len(sources) == 1:
+        raise StageSkipped("neither adaptation nor fine-tuning made a model to compare with the base")
+    from tradewind.metrics.item_scores import score_items
+    from tradewind.metrics.summary import summarise
+    from tradewind.stages.train_and_save import quiet_bars
+    from tradewind.training.generate import answer_all
+
+    quiet_bars()
+    items = read_jsonl(stage.input("prepare/heldout.jsonl"))
+    questions = [item["question"] for item in items]
+    predictions: list[dict[str, Any]] = [item | {"answers": {}, "hit_token_limit": {}, "scores": {}} for item in items]
+    for name, source in sources.items():
+        answers = answer_all(name, source, questions, stage.config.model, stage.config.evaluate)
+        for prediction, answer in zip(predictions, answers, strict=True):
+            prediction["answers"][name] = answer.text
+            prediction["hit_token_limit"][name] = answer.hit_token_limit
+    measured = score_items(predictions, list(sources), stage.config.evaluate)
+    scores = summarise(predictions, list(sources), measured, stage.config)
+    write_jsonl(stage.work / "predictions.jsonl", predictions)
+    write_atomically(stage.work / "scores.json", scores.model_dump_json(indent=1))
+    stage.outputs += ["predictions.jsonl", "scores.json"]
+    stage.metrics = {"items": len(items), "verdict": scores.verdict} | {
+        f"{group.kind}.{group.language}.{group.headline}": group.metric(group.headline).mean for group in scores.groups
+    }
+    for warning in _warnings(scores):
+        stage.warn(warning)
+
+
+def _warnings(scores: Scores) -> list[str]:
+    """What a reader must know before believing the table."""
+    found = [f"{group.kind}: {metric.note}" for group in scores.groups for metric in group.metrics if metric.note]
+    for name, share in scores.hit_token_limit.items():
+        if share > MANY_CUT:
+            found.append(f"{name}: {share:.0%} of the answers reached evaluate.max_new_tokens without an end")
+    return found

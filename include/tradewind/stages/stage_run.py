@@ -1,0 +1,137 @@
+"""What every stage shares: its lock, its inputs, its work folder, and the result it publishes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import platform
+import shutil
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import tradewind
+from tradewind.config import RunConfig
+from tradewind.lease import run_dir_lock
+from tradewind.results import Artifact, Stage, StageResult
+from tradewind.run_dir import RunDir, fingerprint
+
+log = logging.getLogger("tradewind")
+_PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "sentence-transformers", "openai", "sacrebleu")
+
+
+class StageSkipped(Exception):  # noqa: N818 - not an error: the stage has nothing to do, and its text says why
+    """The recipe turned the stage off."""
+
+
+@dataclass
+class StageRun:
+    """A stage under way; a stage's `run` reads its inputs from here and leaves its outputs in `work`."""
+
+    name: Stage
+    config: RunConfig
+    run_dir: RunDir
+    work: Path
+    inputs: dict[str, Artifact]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    """Names of files or folders in `work` that the stage gives to others; the rest is detail."""
+    resumed_from_step: int | None = None
+    gpu_seconds: float = 0.0
+
+    def input(self, name: str) -> Path:
+        """The path of an input by its `<stage>/<file>` name."""
+        return self.run_dir.path / self.inputs[name].path
+
+    def warn(self, text: str) -> None:
+        """Log a warning and carry it into the result and the report."""
+        log.warning(text)
+        self.warnings.append(text)
+
+
+def run_stage(name: Stage, config: RunConfig, run_dir: RunDir) -> StageResult:
+    """Run one stage as the run directory's only writer and publish what it made.
+
+    Raises:
+        UserError: something the user can mend; nothing is published then.
+        RunDirBusyError: another process is writing this run.
+    """
+    run_dir.path.mkdir(parents=True, exist_ok=True)
+    with run_dir_lock(run_dir.path, name):
+        run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
+        started, clock = datetime.now(UTC), time.monotonic()
+        log.info("%s: start in %s", name, run_dir.path)
+        inputs = _inputs(name, run_dir)
+        work = run_dir.open_work(name, fingerprint(name, config, {key: item.sha256 for key, item in inputs.items()}))
+        stage = StageRun(name, config, run_dir, work, inputs)
+        status, reason = "success", None
+        try:
+            importlib.import_module(f"tradewind.stages.{name}").run(stage)
+        except StageSkipped as skipped:
+            status, reason = "skipped", str(skipped)
+            log.info("%s: skipped: %s", name, reason)
+        result = StageResult(
+            stage=name,
+            status=status,
+            reason=reason,
+            started_at=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 3),
+            gpu_seconds=round(stage.gpu_seconds, 3),
+            seed=config.seed,
+            config=config.model_dump(mode="json"),
+            versions=_versions(),
+            inputs=inputs,
+            outputs=_outputs(stage),
+            metrics=stage.metrics,
+            warnings=tuple(stage.warnings),
+            resumed_from_step=stage.resumed_from_step,
+        )
+        run_dir.publish(name, work, result)
+        log.info("%s: %s in %.1f s; %s", name, status, result.seconds, result.metrics)
+        return result
+
+
+def _inputs(name: Stage, run_dir: RunDir) -> dict[str, Artifact]:
+    """The published outputs that the stage reads, by `<stage>/<output>`."""
+    needs: dict[Stage, tuple[Stage, ...]] = {
+        "prepare": (),
+        "adapt": ("prepare",),
+        "finetune": ("prepare", "adapt"),
+        "evaluate": ("prepare", "adapt", "finetune"),
+        "report": ("prepare", "adapt", "finetune", "evaluate"),
+    }
+    found: dict[str, Artifact] = {}
+    for upstream in needs[name]:
+        for key, artifact in run_dir.result(upstream).outputs.items():
+            found[f"{upstream}/{key}"] = artifact
+    return found
+
+
+def _outputs(stage: StageRun) -> dict[str, Artifact]:
+    made: dict[str, Artifact] = {}
+    for output in stage.outputs:
+        artifact = Artifact.of(stage.work / output, stage.work)
+        made[output] = artifact.model_copy(update={"path": f"{stage.name}/{artifact.path}"})
+    return made
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what decides a result; a package that is not installed is left out."""
+    found = {"tradewind": tradewind.__version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def clear(folder: Path) -> Path:
+    """An empty folder at this path, whatever stood there before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

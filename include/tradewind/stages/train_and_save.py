@@ -1,0 +1,42 @@
+"""What adaptation and fine-tuning share: train, save, prove that the model changed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+import datasets
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from tradewind.config import TrainingConfig
+from tradewind.stages.stage_run import StageRun
+from tradewind.training.merge import Before, save_trained
+from tradewind.training.train import train
+
+
+def train_and_save(
+    stage: StageRun,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: list[dict[str, list[int]]],
+    config: TrainingConfig,
+) -> None:
+    """Train `model` on `rows` and leave `model/`, with LoRA `adapter/`, and `log.jsonl` in the stage's folder."""
+    quiet_bars()
+    before = Before.of(model, rows[0]["input_ids"])
+    trained, metrics = train(stage.name, model, tokenizer, rows, config, stage.config.seed, stage.work)
+    stage.metrics |= metrics
+    stage.resumed_from_step = metrics["resumed_from_step"]
+    stage.gpu_seconds = metrics["train_seconds"] * torch.cuda.device_count()
+    stage.metrics |= save_trained(trained, tokenizer, before, stage.config.model, stage.work)
+    shutil.rmtree(stage.work / "checkpoints", ignore_errors=True)
+    stage.outputs += ["model", "log.jsonl"] + (["adapter"] if config.lora else [])
+
+
+def quiet_bars() -> None:
+    """Progress bars are for a terminal; a log gets plain lines."""
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+        transformers_logging.disable_progress_bar()

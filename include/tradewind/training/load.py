@@ -1,0 +1,60 @@
+"""Models and tokenizers from where a recipe says, with one clear line where they cannot be had."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from tradewind.config import ModelConfig
+from tradewind.errors import UserError
+
+
+def load_tokenizer(source: Path | str, revision: str | None = None) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model; it must have a chat template.
+
+    Raises:
+        UserError: it cannot be had, or it has no chat template.
+    """
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, revision=revision)
+    except (OSError, ValueError) as error:
+        raise _unavailable(source, error) from error
+    if not tokenizer.chat_template:
+        raise UserError(f"model '{source}': its tokenizer has no chat template; use an instruction-tuned Gemma (-it)")
+    return tokenizer
+
+
+def load_model(source: Path | str, config: ModelConfig) -> PreTrainedModel:
+    """The weights, in the recipe's dtype, on the GPU where there is one.
+
+    Raises:
+        UserError: they cannot be had, are damaged, or the model is gated.
+    """
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            revision=config.model_revision if isinstance(source, str) else None,
+            dtype=getattr(torch, config.dtype),
+            attn_implementation=config.attn_implementation,
+        )
+    except (OSError, ValueError, SafetensorError, json.JSONDecodeError) as error:
+        raise _unavailable(source, error) from error
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _unavailable(source: Path | str, error: Exception) -> UserError:
+    kind = type(error).__name__
+    cause = f"{kind} {error.__cause__ or ''} {error}"
+    if "Gated" in cause or "gated repo" in cause:
+        what = "is gated; accept its licence on the hub and set HF_TOKEN"
+    elif "RepositoryNotFound" in cause or "is not a local folder" in cause:
+        what = "is neither a folder nor a model on the hub; check the name"
+    elif isinstance(source, str):
+        what = "cannot be fetched; check the network, HF_TOKEN and HF_HUB_OFFLINE, or name a local folder"
+    else:
+        what = "cannot be read; its files are damaged or not a causal language model's"
+    return UserError(f"model '{source}': {what} ({kind})")

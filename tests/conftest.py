@@ -1,0 +1,42 @@
+"""Fixtures of every test: folders of documents, and the command line in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from documents import OTHERS_SHAPE, REPOSITORY, SAMPLES, Cli, WriteDocuments, run_cli, write_files
+from tradewind.recipes import resolve
+from tradewind.stages.prepare import Prepared, prepare
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def write_documents(tmp_path: Path) -> WriteDocuments:
+    """Write files into a folder of documents: text and bytes as they are, other values as JSON."""
+    return lambda files: write_files(tmp_path / "documents", files)
+
+
+@pytest.fixture
+def others_glossary(tmp_path: Path) -> Path:
+    """The CNCF glossary where it is at hand, else a few entries of the same shape."""
+    real = REPOSITORY.parent / "shared" / "data" / "cncf-glossary"
+    return real if real.is_dir() else write_files(tmp_path / "others", OTHERS_SHAPE)
+
+
+@pytest.fixture(scope="session", params=sorted(SAMPLES))
+def prepared_sample(request: pytest.FixtureRequest) -> Prepared:
+    """Each set of sample documents, read and without near-duplicates."""
+    return prepare(resolve("tiny", SAMPLES[request.param]))
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run `python -m tradewind ...` in a process of its own; keyword arguments are environment variables."""
+    return lambda *arguments, **environment: run_cli(tmp_path, *arguments, **environment)

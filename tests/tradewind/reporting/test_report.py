@@ -1,0 +1,120 @@
+"""The report's three forms, from scores with everything in them that can go wrong on a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tradewind.reporting.contract import Example, Report, StageSummary
+from tradewind.reporting.render import html, markdown
+from tradewind.reporting.table import score_rows, text_table
+from tradewind.scores import GroupScore, Interval, MetricScore, Scores
+
+HOSTILE = "<script>alert('x')</script> {{ 7*7 }} & <!channel>"
+
+
+def _metric(name: str, *, usable: bool = True) -> MetricScore:
+    return MetricScore(
+        metric=name,
+        mean={"base": 0.31, "adapted": 0.4, "tuned": 0.75},
+        floor={"tuned": 0.2, "reference": 0.21 if usable else 0.8},
+        scored=9,
+        unscored=1,
+        tuned_minus_base=Interval(difference=0.44, low=0.3, high=0.58, confidence_level=0.9),
+        usable=usable,
+        note=None if usable else "the encoder cannot judge this language (ko)",
+    )
+
+
+@pytest.fixture
+def report() -> Report:
+    groups = (
+        GroupScore(
+            kind="reworded", language="en", n=10, records=7, headline="semscore",
+            metrics=(_metric("chrf"), _metric("semscore")),
+        ),
+        GroupScore(
+            kind="read", language="ko", n=10, records=7, headline="chrf",
+            metrics=(_metric("semscore", usable=False), _metric("chrf")),
+        ),
+    )  # fmt: skip
+    scores = Scores(
+        models=("base", "adapted", "tuned"), groups=groups, encoder="embedded:all-MiniLM-L6-v2",
+        encoder_max_length=256, encoder_truncated=0.01, hit_token_limit={"base": 0.5, "adapted": 0.1, "tuned": 0.0},
+        judge="no judge is configured", verdict="better", verdict_reason="tuned is above base",
+    )  # fmt: skip
+    return Report(
+        run="manual-1", recipe="tiny", model="embedded:tiny-gemma2", data="docs", seed=42,
+        finished_at="2026-11-21T00:00:00+00:00", scores=scores,
+        stages=(
+            StageSummary(
+                stage="finetune", status="success", reason=None, seconds=12.5, resumed_from_step=50, metrics={}
+            ),
+        ),
+        warnings=(HOSTILE,),
+        examples=(
+            Example(
+                kind="reworded", language="en", question=HOSTILE, reference="r",
+                answers={"base": "", "adapted": "a", "tuned": HOSTILE}, score={"base": 0.0, "adapted": 0.1, "tuned": 1},
+            ),
+        ),
+        versions={"torch": "2.13.0"},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def predictions() -> list[dict[str, Any]]:
+    rows = []
+    for kind, language in (("reworded", "en"), ("read", "ko")):
+        for value in (0.1, 0.5, None, 0.9):
+            score = dict.fromkeys(("base", "adapted", "tuned"), value)
+            rows.append({"kind": kind, "language": language, "scores": {"semscore": score, "chrf": score}})
+    return rows
+
+
+CURVES = {"adapt": [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}], "finetune": [{"step": 1, "loss": 0.5}]}
+
+
+def test_the_headline_metric_of_a_group_stands_first_and_a_blind_one_is_marked(report: Report) -> None:
+    rows = score_rows(report.scores)
+    assert [(row.kind, row.metric, row.headline) for row in rows] == [
+        ("reworded", "SemScore", True),
+        ("reworded", "chrF", False),
+        ("read", "chrF", True),
+        ("read", "SemScore (blind)", False),
+    ]
+    assert rows[0].difference == "+0.440 [+0.300, +0.580]"
+    assert rows[0].n == "9 (1 unscored)"
+
+
+def test_the_text_table_is_aligned_and_names_the_intervals_level(report: Report) -> None:
+    lines = text_table(report.scores).splitlines()
+    assert "[90 %]" in lines[0]
+    assert len({line.find("0.310") for line in lines if "0.310" in line}) == 1
+
+
+def test_the_page_is_one_file_with_three_plots_and_escapes_what_documents_say(
+    report: Report, predictions: list[dict[str, Any]]
+) -> None:
+    page = html(report, predictions, CURVES)
+    assert page.count("<svg") == 3
+    assert "<script" not in page
+    assert "{{ 7*7 }}" in page
+    assert "49" not in page.split("Examples")[1].split("versions")[0].split("torch")[0]
+    for outside in ('src="http', 'href="http', "@import"):
+        assert outside not in page
+    assert "resumed from step 50" in page
+    assert "cannot judge this language" in page
+
+
+def test_plots_are_the_same_for_the_same_scores(report: Report, predictions: list[dict[str, Any]]) -> None:
+    assert html(report, predictions, CURVES) == html(report, predictions, CURVES)
+
+
+def test_markdown_keeps_tables_whole(report: Report) -> None:
+    text = markdown(report)
+    table = [line for line in text.splitlines() if line.startswith(("| held-out", "|---|---|---|---|---|---|---|---|"))]
+    assert len(table) == 2
+    assert "| **reworded (en)** | **SemScore** |" in text
+    assert "(empty)" in text

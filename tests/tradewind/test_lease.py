@@ -1,0 +1,206 @@
+"""The lock on a run directory and the tie between a stage and its supervisor, with real processes and SIGKILL."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from documents import Cli, complaint
+from tradewind.errors import RunDirBusyError
+from tradewind.lease import run_dir_lock
+
+DEADLINE = 30.0
+
+HOLDER = """
+import sys
+from pathlib import Path
+from tradewind.lease import run_dir_lock
+with run_dir_lock(Path(sys.argv[1]), "finetune"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+# Says its number, then lives for as long as the test holds the other end of its standard input.
+CHILD = """
+import os, sys
+from tradewind.lease import die_with_parent
+if sys.argv[1] == "tied":
+    die_with_parent(int(sys.argv[2]))
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+SUPERVISOR = f"""
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {CHILD!r}, sys.argv[1], str(os.getpid())])
+child.wait()
+"""
+
+
+@contextmanager
+def _python(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A Python process that is killed, whatever the test does."""
+    command = [sys.executable, "-c", program, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _line(stream: IO[str] | None) -> str:
+    """The next line, or, when every process that could write one has ended, an empty text."""
+    assert stream is not None
+    assert select.select([stream], [], [], DEADLINE)[0], "nothing came in time"
+    return stream.readline().strip()
+
+
+def _lives(pid: int) -> bool:
+    descriptor = os.pidfd_open(pid)
+    try:
+        return not select.select([descriptor], [], [], 0)[0]
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def holder(run: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock."""
+    with _python(HOLDER, str(run)) as process:
+        assert _line(process.stdout) == "held"
+        yield process
+
+
+def test_a_second_process_fails_at_once_and_names_the_holder(
+    run: Path, holder: subprocess.Popen[str], cli: Cli
+) -> None:
+    refused = cli("prepare", "--run-dir", run)
+    assert refused.returncode == 75
+    message = complaint(refused)
+    assert message.startswith(f"{run}: held by process {holder.pid} on {os.uname().nodename} (stage finetune, since ")
+    assert not (run / "prepare").exists()
+    assert holder.poll() is None
+
+
+def test_a_refused_process_leaves_the_holder_s_configuration_alone(
+    run: Path, holder: subprocess.Popen[str], cli: Cli
+) -> None:
+    (run / "config.json").write_text("the holder's")
+    assert cli("prepare", "--run-dir", run, "--seed", "7").returncode == 75
+    assert (run / "config.json").read_text() == "the holder's"
+
+
+def test_the_lock_is_free_as_soon_as_its_holder_is_killed(run: Path, holder: subprocess.Popen[str]) -> None:
+    with pytest.raises(RunDirBusyError, match=f"process {holder.pid} "), run_dir_lock(run, "evaluate"):
+        pass
+    holder.kill()
+    assert holder.wait(DEADLINE) == -signal.SIGKILL
+    with run_dir_lock(run, "evaluate"):
+        text = (run / ".lock").read_text()
+        assert f'"pid": {os.getpid()}' in text
+        assert str(holder.pid) not in text
+
+
+def test_the_lock_is_free_when_its_block_ends_also_by_an_error(run: Path) -> None:
+    with pytest.raises(ZeroDivisionError), run_dir_lock(run, "adapt"):
+        raise ZeroDivisionError
+    with run_dir_lock(run, "adapt"):
+        pass
+    assert (run / ".lock").read_text() == ""
+
+
+def test_a_second_writer_in_the_same_process_is_refused_too(run: Path) -> None:
+    with (
+        run_dir_lock(run, "adapt"),
+        pytest.raises(RunDirBusyError, match=f"process {os.getpid()} "),
+        run_dir_lock(run, "finetune"),
+    ):
+        pass
+
+
+def test_runs_do_not_lock_each_other(run: Path, holder: subprocess.Popen[str], tmp_path: Path) -> None:
+    with run_dir_lock(tmp_path, "adapt"):
+        assert holder.poll() is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"text"', '{"pid": 1}'])
+def test_a_lock_whose_note_cannot_be_read_still_refuses(run: Path, text: str) -> None:
+    with run_dir_lock(run, "adapt"):
+        (run / ".lock").write_text(text)
+        with pytest.raises(RunDirBusyError, match="held by another process"), run_dir_lock(run, "finetune"):
+            pass
+
+
+def test_a_child_ends_when_its_supervisor_is_killed() -> None:
+    with _python(SUPERVISOR, "tied") as supervisor:
+        child = int(_line(supervisor.stdout))
+        assert _lives(child)
+        supervisor.kill()
+        assert supervisor.wait(DEADLINE) == -signal.SIGKILL
+        assert _line(supervisor.stdout) == ""  # the child held the last writing end
+        assert supervisor.stdin is not None
+        assert not supervisor.stdin.closed  # so it was not the end of its input that ended it
+
+
+def test_a_child_that_is_not_tied_outlives_its_supervisor() -> None:
+    with _python(SUPERVISOR, "free") as supervisor:
+        child = int(_line(supervisor.stdout))
+        supervisor.kill()
+        assert supervisor.wait(DEADLINE) == -signal.SIGKILL
+        assert _lives(child)
+        assert supervisor.stdin is not None
+        supervisor.stdin.close()
+        assert _line(supervisor.stdout) == ""
+
+
+def test_a_child_whose_supervisor_is_gone_already_ends_at_once() -> None:
+    with _python(CHILD, "tied", str(_ended_pid())) as orphan:
+        assert orphan.wait(DEADLINE) == -signal.SIGKILL
+        assert _line(orphan.stdout) == ""
+
+
+def _ended_pid() -> int:
+    with _python("") as process:
+        process.wait(DEADLINE)
+        return process.pid
+
+
+def test_a_stage_of_the_command_line_is_tied_before_it_reads_anything(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")  # a stage that opens it waits until somebody writes
+    stage = ["-m", "tradewind", "prepare", "--config", "config.json", "--run-dir", "run", "--die-with-parent"]
+    program = f"""
+import os, subprocess, sys
+child = subprocess.Popen([sys.executable, *{stage!r}, str(os.getpid())], cwd={str(tmp_path)!r})
+print(child.pid, flush=True)
+child.wait()
+"""
+    with _python(program) as supervisor, _opened_by_another(tmp_path / "config.json") as _:
+        child = int(_line(supervisor.stdout))
+        assert _lives(child)
+        supervisor.kill()
+        assert supervisor.wait(DEADLINE) == -signal.SIGKILL
+        assert _line(supervisor.stdout) == ""
+
+
+@contextmanager
+def _opened_by_another(fifo: Path) -> Iterator[int]:
+    """The writing end of a pipe, once another process has opened it for reading."""
+    descriptor = os.open(fifo, os.O_WRONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

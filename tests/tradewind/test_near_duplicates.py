@@ -1,0 +1,111 @@
+"""Near-duplicates: found however near the threshold they are, and different numbers keep questions apart."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from tradewind.near_duplicates import near_duplicates, normalise, shingles
+from tradewind.sources.record import Pair
+
+WORDS = re.findall(
+    r"\w+",
+    "buyer seller carrier bank port cargo insurance freight letter credit customs duty invoice bill lading agent "
+    "vessel container goods delivery risk cost rule contract payment document",
+)
+
+
+def _pair(name: str, stem: str) -> Pair:
+    return Pair(name, name, stem, "answer", stem)
+
+
+def _found(*stems: str, threshold: float = 0.9) -> list[tuple[str, str]]:
+    pairs = [_pair(str(number), stem) for number, stem in enumerate(stems)]
+    return [(duplicate.pair.pair_id, duplicate.of.pair_id) for duplicate in near_duplicates(pairs, threshold)]
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "Who pays the freight under CIF?",
+        "who  pays the freight under cif",
+        "Who pays the freight, under CIF?!",
+        "Ｗｈｏ pays the freight under CIF?",
+    ],
+)
+def test_case_spaces_punctuation_and_width_make_no_new_question(again: str) -> None:
+    assert _found("Who pays the freight under CIF?", again) == [("1", "0")]
+
+
+def test_composed_and_decomposed_hangul_are_the_same_question() -> None:
+    assert _found("신용장이란?", "신용장이란?") == [("1", "0")]
+
+
+def test_the_earlier_question_is_kept_and_each_later_one_names_it() -> None:
+    assert _found("What is a draft?", "Something else entirely", "what is a draft", "WHAT IS A DRAFT") == [
+        ("2", "0"),
+        ("3", "0"),
+    ]
+
+
+LONG = "How long may a {} container stay at the terminal in the port of Busan before the carrier charges demurrage"
+
+
+def test_a_letter_or_two_make_no_new_question() -> None:
+    assert _found(LONG.format("refrigerated"), LONG.format("refrigerated") + "s?") == [("1", "0")]
+
+
+def test_different_numbers_make_another_question() -> None:
+    assert _found(LONG.format("20-foot"), LONG.format("40-foot"), LONG.format("40-foot") + "s") == [("2", "1")]
+
+
+def test_the_order_of_numbers_counts() -> None:
+    text = "A buyer orders {} units at once and then another {} units; which reorder point is right for the warehouse"
+    assert _found(text.format(10, 25), text.format(25, 10)) == []
+
+
+def test_the_threshold_decides() -> None:
+    one, other = LONG.format("refrigerated"), LONG.format("very large")
+    similarity = len(shingles(one) & shingles(other)) / len(shingles(one) | shingles(other))
+    assert 0.6 < similarity < 0.9
+    assert _found(one, other, threshold=0.9) == []
+    assert _found(one, other, threshold=0.6) == [("1", "0")]
+
+
+def test_the_highest_threshold_that_a_recipe_may_set_removes_equal_questions_only() -> None:
+    assert _found(LONG.format("dry"), LONG.format("dry") + "s", LONG.format("Dry"), threshold=1.0) == [("2", "0")]
+
+
+def test_every_pair_at_or_above_the_threshold_is_found() -> None:
+    rng = random.Random(7)
+    cases: list[tuple[float, str, str]] = []
+    while len(cases) < 150:
+        words = rng.choices(WORDS, k=40)
+        changed = list(words)
+        changed[rng.randrange(40)] = rng.choice(WORDS)
+        one, other = " ".join(words), " ".join(changed)
+        similarity = len(shingles(one) & shingles(other)) / len(shingles(one) | shingles(other))
+        if 0.9 <= similarity < 1:
+            cases.append((similarity, one, other))
+    missed = [round(similarity, 3) for similarity, one, other in cases if not _found(one, other)]
+    assert not missed, f"{len(missed)} of {len(cases)} were missed"
+
+
+def test_the_same_pairs_give_the_same_duplicates() -> None:
+    rng = random.Random(3)
+    stems = [" ".join(rng.choices(WORDS[:4], k=4)) for _ in range(120)]
+    first = _found(*stems)
+    assert len(first) > 10
+    assert _found(*stems) == first
+
+
+def test_texts_shorter_than_a_shingle_are_compared_whole() -> None:
+    assert shingles("FOB") == {"fob"}
+    assert _found("FOB", "FAS", "fob") == [("2", "0")]
+
+
+@pytest.mark.parametrize(("text", "plain"), [("A_b--C d", "a b c d"), ("  Straße\n", "strasse"), ("%?", "")])
+def test_normalised_text_is_letters_and_digits_in_single_spaces(text: str, plain: str) -> None:
+    assert normalise(text) == plain

@@ -1,0 +1,146 @@
+"""The split of the real samples: deterministic, complete, and nothing crosses, whatever the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tradewind.config import SplitConfig
+from tradewind.errors import UserError
+from tradewind.near_duplicates import normalise
+from tradewind.sources.record import Documents, Pair, Record, Source
+from tradewind.split import KINDS, Kind, Split, corpus, split_pairs
+from tradewind.stages.prepare import Prepared
+
+SEEDS = range(40)
+
+
+def _ids(split: Split) -> dict[str, list[str]]:
+    heldout = {str(kind): [pair.pair_id for _, pair in split.heldout[kind]] for kind in KINDS}
+    return {"train": [pair.pair_id for _, pair in split.train]} | heldout
+
+
+def _terms(count: int) -> Documents:
+    """So many glossary records, with two wordings of one fact each."""
+    records = []
+    for number in range(count):
+        name = f"record {number}"
+        pairs = tuple(Pair(f"{name}/{n}", name, f"Q{number}-{n}?", "A", f"Q{number}-{n}?") for n in (1, 2))
+        records.append(Record(name, "term", "terms.json", "en", f"Text of {name}.", pairs))
+    return Documents(records=records)
+
+
+def test_the_same_seed_gives_the_same_split(prepared_sample: Prepared) -> None:
+    documents = prepared_sample.documents
+    assert split_pairs(documents, SplitConfig(), 7) == split_pairs(documents, SplitConfig(), 7)
+
+
+def test_different_seeds_give_different_splits(prepared_sample: Prepared) -> None:
+    splits = [_ids(split_pairs(prepared_sample.documents, SplitConfig(), seed)) for seed in SEEDS]
+    for kind in KINDS:
+        assert len({tuple(sorted(ids[kind])) for ids in splits}) > 0.9 * len(SEEDS)
+
+
+def test_every_pair_has_exactly_one_use(prepared_sample: Prepared) -> None:
+    every = Counter(pair.pair_id for record in prepared_sample.documents.records for pair in record.pairs)
+    for seed in SEEDS:
+        ids = _ids(split_pairs(prepared_sample.documents, SplitConfig(), seed))
+        assert Counter(pair_id for name in ids for pair_id in ids[name]) == every, f"seed {seed}"
+
+
+def test_no_held_out_question_is_trained_on(prepared_sample: Prepared) -> None:
+    for seed in SEEDS:
+        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+        trained = {normalise(pair.question) for _, pair in split.train}
+        heldout = {normalise(pair.question) for kind in KINDS for _, pair in split.heldout[kind]}
+        assert not trained & heldout, f"seed {seed}"
+
+
+def test_a_reworded_fact_is_trained_on_and_a_read_or_unseen_record_is_not(prepared_sample: Prepared) -> None:
+    for seed in SEEDS:
+        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+        trained_records = {record.record_id for record, _ in split.train}
+        trained_facts = {pair.fact_id for _, pair in split.train}
+        for kind in KINDS:
+            for record, pair in split.heldout[kind]:
+                assert (record.record_id in trained_records) == (kind == "reworded"), f"seed {seed}: {pair}"
+                assert (pair.fact_id in trained_facts) == (kind == "reworded"), f"seed {seed}: {pair}"
+        read, unseen = ({record.record_id for record, _ in split.heldout[kind]} for kind in ("read", "unseen"))
+        assert not read & unseen
+        assert unseen <= {record.record_id for record in split.unseen_records}
+
+
+def test_the_text_of_every_read_question_is_in_the_corpus(prepared_sample: Prepared) -> None:
+    lost = {}
+    for seed in SEEDS:
+        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+        texts = {normalise(text) for text in corpus(prepared_sample.documents, split)}
+        read = {record.record_id: normalise(record.text) for record, _ in split.heldout["read"]}
+        lost[seed] = [record_id for record_id, text in read.items() if text not in texts]
+    assert not {seed: ids for seed, ids in lost.items() if ids}
+
+
+def test_no_definition_question_or_passage_of_an_unseen_record_is_in_the_corpus(prepared_sample: Prepared) -> None:
+    for seed in SEEDS:
+        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+        texts = " | ".join(normalise(text) for text in corpus(prepared_sample.documents, split))
+        told = [text for record in split.unseen_records for text in _own_texts(record) if text in texts]
+        assert not told, f"seed {seed}"
+
+
+def _own_texts(record: Record) -> list[str]:
+    """What only this record says; short sentences of a passage may be part of another's."""
+    if record.source == "transcript":
+        return [text for text in map(normalise, record.text.split(". ")) if len(text) >= 40]
+    return [normalise(record.pairs[0].stem)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_kind_holds_questions_of_every_source(prepared_sample: Prepared, seed: int) -> None:
+    split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+    every: set[Source] = {"exam", "term", "transcript"}
+    assert {record.source for record, _ in split.train} == every
+    assert {record.source for record, _ in split.heldout["read"]} == every
+    assert {record.source for record, _ in split.heldout["unseen"]} == every
+    assert {record.source for record, _ in split.heldout["reworded"]} == every - {"exam"}  # asked once each
+
+
+def test_the_shares_of_the_recipe_are_kept() -> None:
+    split = split_pairs(_terms(100), SplitConfig(reworded=0.25, read=0.2, unseen=0.05), 1)
+    assert {kind: len(split.heldout[kind]) for kind in KINDS} == {"reworded": 19, "read": 40, "unseen": 10}
+    assert len(split.train) == 200 - 19 - 40 - 10
+
+
+def test_a_share_of_zero_turns_a_kind_off() -> None:
+    split = split_pairs(_terms(10), SplitConfig(reworded=0, read=0, unseen=0), 1)
+    assert len(split.train) == 20
+    assert not any(split.heldout.values())
+
+
+def test_a_fact_with_one_wording_is_never_held_out_as_reworded() -> None:
+    documents = _terms(20)
+    documents.records = [
+        Record(r.record_id, r.source, r.file, r.language, r.text, r.pairs[:1]) for r in documents.records
+    ]
+    split = split_pairs(documents, SplitConfig(reworded=0, read=0.4, unseen=0.4), 1)
+    with pytest.raises(UserError, match=r"split\.reworded"):
+        split_pairs(documents, SplitConfig(reworded=0.9, read=0, unseen=0), 1)
+    assert len(split.train) == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_too_few_held_out_questions_name_the_kind_the_count_and_the_way_out(kind: Kind) -> None:
+    shares = dict.fromkeys(KINDS, 0.0) | {kind: 0.3}
+    with pytest.raises(UserError) as raised:
+        split_pairs(_terms(5), SplitConfig.model_validate(shares | {"min_items": 9}), 1)
+    message = str(raised.value)
+    assert message.startswith(f"split.{kind}: 0.3 of these documents gives ")
+    assert "split.min_items is 9" in message
+    assert "raise the share" in message
+    assert "\n" not in message
+
+
+def test_shares_that_leave_nothing_to_train_on_are_told() -> None:
+    with pytest.raises(UserError, match=r"no pair is left to train on; lower split\.read and split\.unseen"):
+        split_pairs(_terms(10), SplitConfig(reworded=0, read=0.5, unseen=0.5), 1)
