@@ -1,0 +1,1 @@
+"""Tradewind's part that knows Airflow, and nothing of torch."""

@@ -1,0 +1,1 @@
+"""One Airflow on this machine, for `make run` and `make up`: SQLite, LocalExecutor, one user."""

@@ -1,0 +1,65 @@
+"""The folder of a local Airflow, and the settings it runs with."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+USER = "admin"
+
+
+@dataclass(frozen=True)
+class LocalHome:
+    """`<project>/.tradewind`: Airflow's home, its login and all runs."""
+
+    project: Path
+    """The checkout: the folder that holds `dags/` and `plugins/`."""
+
+    @property
+    def path(self) -> Path:
+        """`$TRADEWIND_HOME`, or `.tradewind` in the project."""
+        return Path(os.environ.get("TRADEWIND_HOME") or self.project / ".tradewind").resolve()
+
+    @property
+    def airflow(self) -> Path:
+        """Airflow's home."""
+        return self.path / "airflow"
+
+    @property
+    def server_file(self) -> Path:
+        """Says on which port a server that still runs can be found."""
+        return self.path / "server.json"
+
+    def password(self) -> str:
+        """The login's password, made once and readable by its owner only."""
+        file = self.airflow / "passwords.json"
+        if not file.exists():
+            self.airflow.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
+                json.dump({USER: secrets.token_urlsafe(12)}, out)
+        return str(json.loads(file.read_text(encoding="utf-8"))[USER])
+
+    def environment(self, port: int) -> dict[str, str]:
+        """The variables for every Airflow process: this process's own, without another Airflow's settings."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW__", "_AIRFLOW"))}
+        return own | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "AIRFLOW_HOME": str(self.airflow),
+            "TRADEWIND_HOME": str(self.path),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.project / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.project / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",  # else 32 workers are forked at the start
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.airflow / "passwords.json"),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(port),
+            "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+        }

@@ -1,0 +1,23 @@
+"""Where runs are kept on the worker's disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tradewind.run_dir import run_path
+
+HOME_VARIABLE = "TRADEWIND_HOME"
+
+
+def home() -> Path:
+    """The folder of all runs: `$TRADEWIND_HOME`, or `tradewind` below Airflow's own home."""
+    stated = os.environ.get(HOME_VARIABLE)
+    if stated:
+        return Path(stated).expanduser()
+    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "tradewind"
+
+
+def run_dir(dag_id: str, run_id: str) -> str:
+    """The folder of one run; in a template: `{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}`."""
+    return str(run_path(home(), dag_id, run_id))

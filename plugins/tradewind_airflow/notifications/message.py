@@ -1,0 +1,82 @@
+"""A report as a Slack message: Block Kit, and the same as plain text for the log."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tradewind.reporting.contract import Report
+from tradewind.reporting.table import score_rows, text_table
+from tradewind.scores import Scores
+
+# https://docs.slack.dev/reference/block-kit/blocks: header 150 characters, section text 3000, button url 3000.
+_HEADER, _SECTION, _URL = 150, 3000, 3000
+_MARKS = {"better": ":white_check_mark:", "worse": ":x:", "no difference shown": ":heavy_minus_sign:"}
+
+
+def plain_text(report: Report) -> str:
+    """The message without markup."""
+    return f"{headline(report)}\n{report.scores.verdict_reason}\n\n{text_table(report.scores)}"
+
+
+def headline(report: Report) -> str:
+    """One line: the verdict, the recipe and the run."""
+    return f"{report.recipe}: {report.scores.verdict} ({report.run})"
+
+
+def blocks(report: Report, link: str | None) -> list[dict[str, Any]]:
+    """Block Kit blocks; every text that comes from a document or a model is escaped as Slack asks.
+
+    Args:
+        link: address of the run's page in Airflow; None leaves the button out.
+    """
+    verdict = f"{_MARKS[report.scores.verdict]} *{report.scores.verdict}*\n{escape(report.scores.verdict_reason)}"
+    trained = [f"{stage.stage} {stage.seconds:.0f} s" for stage in report.stages]
+    found: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": cut(f"Tradewind: {report.recipe}", _HEADER)}},
+        _section(verdict),
+        _section(f"```{escape(cut(slack_table(report.scores), _SECTION - 300))}```"),
+        _context(f"run `{escape(report.run)}` | model {escape(report.model)} | seed {report.seed}"),
+        _context(f"{' | '.join(trained)} | encoder {escape(report.scores.encoder)} | {_judge(report.scores)}"),
+    ]
+    if report.warnings:
+        lines = "\n".join(f"• {escape(warning)}" for warning in report.warnings[:5])
+        found.append(_section(f":warning: *Warnings*\n{lines}"))
+    if link and len(link) <= _URL:
+        button = {"type": "button", "text": {"type": "plain_text", "text": "Open the run"}, "url": link}
+        found.append({"type": "actions", "elements": [button]})
+    return found
+
+
+def slack_table(scores: Scores) -> str:
+    """Headline metrics only, narrow enough for a phone: two lines a kind."""
+    lines = [f"{'':<10}{'n':>5}{'base':>8}{'tuned':>8}"]
+    for row in score_rows(scores):
+        if row.headline:
+            scored, _, unscored = row.n.partition(" ")
+            lines.append(f"{row.kind:<10}{scored:>5}{row.base:>8}{row.tuned:>8}")
+            lines.append(f"  {row.language} {row.metric} {row.difference} {unscored}".rstrip())
+    return "\n".join(lines)
+
+
+def escape(text: str) -> str:
+    """Slack's three control characters; without this a document could mention a whole channel."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters, the last of them an ellipsis where something was lost; no half of an `&amp;`."""
+    return text if len(text) <= limit else re.sub(r"&[a-z]*$", "", text[: limit - 1]) + "…"
+
+
+def _judge(scores: Scores) -> str:
+    measured = any(metric.metric == "truthfulness" for group in scores.groups for metric in group.metrics)
+    return f"judge {escape(scores.judge)}" if measured else "truthfulness not measured: no judge"
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, _SECTION)}}
+
+
+def _context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, _SECTION)}]}

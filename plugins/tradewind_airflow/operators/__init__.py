@@ -1,0 +1,1 @@
+"""Operators: one stage of the pipeline each."""

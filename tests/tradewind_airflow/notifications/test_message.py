@@ -1,0 +1,149 @@
+"""The report as Block Kit: within Slack's limits, escaped, and readable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+
+from slack_server import SlackServer
+from tradewind.reporting.contract import Report
+from tradewind_airflow.notifications.message import blocks, cut, escape, headline, plain_text, slack_table
+
+LINK = "http://localhost:8080/dags/trade_qa/runs/manual"
+MENTION = re.compile(r"<[!@#]")
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackServer]:
+    with SlackServer("xoxb-test") as server:
+        yield server
+
+
+def _post(slack: SlackServer, found: list[dict[str, Any]]) -> None:
+    """SlackApiError where a block breaks Slack's rules."""
+    client = WebClient("xoxb-test", base_url=slack.base_url)
+    client.chat_postMessage(channel="#general", text="a report", blocks=found)
+    assert slack.messages[-1]["blocks"] == found
+
+
+def _markdown(found: list[dict[str, Any]]) -> list[str]:
+    """Every text that Slack reads as markup."""
+    texts = [block["text"] for block in found if "text" in block]
+    texts += [element for block in found for element in block.get("elements", ()) if "text" in element]
+    return [text["text"] for text in texts if text.get("type") == "mrkdwn"]
+
+
+def _huge(report: Report, text: str) -> Report:
+    changes = {"groups": report.scores.groups * 40, "verdict_reason": text, "encoder": text}
+    scores = report.scores.model_copy(update=changes)
+    return report.model_copy(
+        update={"recipe": text, "run": text, "model": text, "warnings": (text,) * 60, "scores": scores}
+    )
+
+
+def test_slack_takes_it(slack: SlackServer, report: Report) -> None:
+    _post(slack, blocks(report, LINK))
+    kinds = [block["type"] for block in slack.messages[0]["blocks"]]
+    assert kinds == ["header", "section", "section", "context", "context", "section", "actions"]
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "&" * 5000, "<" * 700, "무역" * 2500, "a\n" * 2500, "🚢" * 3000])
+def test_slack_takes_it_however_long_it_is(slack: SlackServer, report: Report, text: str) -> None:
+    found = blocks(_huge(report, text), LINK)
+    _post(slack, found)
+    assert len(found) <= 50
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_cutting_leaves_every_entity_whole(report: Report, count: int) -> None:
+    found = blocks(_huge(report, "y" * count + "<" * 5000), LINK)
+    broken = [re.findall(r"&(?!amp;|lt;|gt;)[^;]{0,5}", text) for text in _markdown(found)]
+    assert [entity for entities in broken for entity in entities] == []
+
+
+def test_a_long_table_stays_a_code_block(report: Report) -> None:
+    (table,) = (text for text in _markdown(blocks(_huge(report, "x"), None)) if "base" in text and "```" in text)
+    assert table.startswith("```")
+    assert table.endswith("```")
+    assert table.count("```") == 2
+
+
+def test_nothing_a_document_says_is_markup(report: Report) -> None:
+    texts = _markdown(blocks(report, LINK))
+    assert texts
+    assert not [text for text in texts if MENTION.search(text)]
+    assert (
+        sum("&lt;!channel&gt; {{ 7*7 }} {% no tag %} &amp; &lt;b&gt;" in text for text in texts) == 3
+    )  # verdict, model, warning
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"), [("a & b", "a &amp; b"), ("<@U1>", "&lt;@U1&gt;"), ("&lt;", "&amp;lt;"), ("무역", "무역")]
+)
+def test_escape(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+@pytest.mark.parametrize(("text", "limit", "expected"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("", 3, "")])
+def test_cut(text: str, limit: int, expected: str) -> None:
+    assert cut(text, limit) == expected
+
+
+def test_the_table_has_the_headline_metric_of_each_group_with_n_and_interval(report: Report) -> None:
+    assert slack_table(report.scores).splitlines() == [
+        "              n    base   tuned",
+        "reworded     40   0.500   0.980",
+        "  en SemScore +0.480 [+0.430, +0.530]",
+        "read         40   0.580   0.610",
+        "  en SemScore +0.030 [-0.020, +0.080]",
+        "unseen       40   0.550   0.540",
+        "  en SemScore -0.010 [-0.060, +0.040]",
+        "reworded     40   0.200   0.650",
+        "  ko chrF +0.450 [+0.400, +0.500]",
+    ]
+
+
+def test_the_log_has_every_metric(report: Report) -> None:
+    text = plain_text(report)
+    assert text.splitlines()[0] == headline(report)
+    rows = [line.split("  ")[0] for line in text.splitlines() if " (en)" in line or " (ko)" in line]
+    assert rows[-6:] == ["reworded (en)"] * 2 + ["read (en)", "unseen (en)"] + ["reworded (ko)"] * 2
+    assert re.search(r"reworded \(ko\) +SemScore \(blind\) +40 +0\.890 .* 0\.880$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verdict", ["better", "worse", "no difference shown"])
+def test_the_verdict_stands_first(report: Report, verdict: str) -> None:
+    changed = report.model_copy(update={"scores": report.scores.model_copy(update={"verdict": verdict})})
+    header, first, *_ = blocks(changed, None)
+    assert header["text"]["text"] == f"Tradewind: {report.recipe}"
+    assert f"*{verdict}*" in first["text"]["text"]
+    assert verdict in headline(changed)
+
+
+def test_without_warnings_there_is_no_word_of_them(report: Report) -> None:
+    assert any("Warnings" in text for text in _markdown(blocks(report, None)))
+    assert not any("Warnings" in text for text in _markdown(blocks(report.model_copy(update={"warnings": ()}), None)))
+
+
+@pytest.mark.parametrize(("link", "has_button"), [(LINK, True), (None, False), ("", False), (LINK + "y" * 3000, False)])
+def test_a_button_needs_a_link(report: Report, link: str | None, has_button: bool) -> None:
+    elements = [element for block in blocks(report, link) for element in block.get("elements", ())]
+    urls = [element["url"] for element in elements if "url" in element]
+    assert urls == ([link] if has_button else [])
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_truthfulness_is_named_only_where_it_was_measured(report: Report, measured: bool) -> None:
+    if measured:
+        group = report.scores.groups[0]
+        judged = group.metrics[0].model_copy(update={"metric": "truthfulness"})
+        groups = (group.model_copy(update={"metrics": (*group.metrics, judged)}),)
+        scores = report.scores.model_copy(update={"groups": groups, "judge": "gpt-x"})
+        report = report.model_copy(update={"scores": scores})
+    text = " ".join(_markdown(blocks(report, None)))
+    assert ("judge gpt-x" in text) is measured
+    assert ("truthfulness not measured" in text) is not measured

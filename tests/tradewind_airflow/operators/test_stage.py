@@ -1,0 +1,155 @@
+"""A stage as a task: its XCom, its faults, and what its constructor refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+import tradewind
+from tradewind.results import StageResult
+from tradewind_airflow.operators.gemma import GemmaAdaptOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
+from tradewind_airflow.operators.qa import QAConversionOperator
+from tradewind_airflow.operators.report import ReportOperator
+from tradewind_airflow.operators.stage import StageOperator
+
+SAMPLES = Path(tradewind.__file__).parent / "samples" / "ko"
+
+
+def _prepare(run_dir: Path, **changes: Any) -> QAConversionOperator:
+    settings: dict[str, Any] = {"recipe": "tiny", "data": str(SAMPLES), "seed": "7", "run_dir": str(run_dir)}
+    settings["overrides"] = {"split.min_items": 2}  # the Korean samples are few
+    return QAConversionOperator(task_id="prepare", **settings | changes)
+
+
+def test_the_xcom_is_the_published_result(tmp_path: Path, context: Context) -> None:
+    value = _prepare(tmp_path).execute(context)
+    assert value == json.loads((tmp_path / "prepare/result.json").read_text(encoding="utf-8"))
+    result = StageResult.model_validate(value)
+    assert (result.stage, result.status, result.seed) == ("prepare", "success", 7)
+    assert all((tmp_path / artifact.path).is_file() for artifact in result.outputs.values())
+    assert len(json.dumps(value)) < 16_000  # small enough for Airflow's database
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert config == value["config"]
+    assert (config["seed"], config["data_dir"], config["split"]["min_items"]) == (7, str(SAMPLES), 2)
+
+
+def test_the_stages_lines_are_the_tasks_lines(tmp_path: Path, context: Context, events: list[Any]) -> None:
+    _prepare(tmp_path).execute(context)
+    lines = [event["event"] for event in events]
+    assert any(f"prepare: start in {tmp_path}" in line for line in lines)
+    assert any(line.startswith("prepare: success in") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"data": "/nowhere/at/all"}, "/nowhere/at/all"),
+        ({"recipe": "tinny"}, "did you mean 'tiny'"),
+        ({"recipe": "/nowhere/own.yaml"}, "/nowhere/own.yaml"),
+        ({"overrides": {"finetune.learning_rat": 1}}, "finetune.learning_rat"),
+        ({"overrides": {"split.min_items": 1000}}, "min_items"),
+        ({"seed": "-1"}, "seed"),
+        ({"seed": "many"}, "seed"),
+    ],
+)
+def test_a_fault_of_input_is_one_line_and_never_retried(
+    tmp_path: Path, context: Context, changes: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(AirflowFailException) as caught:
+        _prepare(tmp_path / "run", **changes).execute(context)
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert not (tmp_path / "run/prepare").exists()
+
+
+def test_a_stage_without_its_upstream_names_what_to_run_first(tmp_path: Path, context: Context) -> None:
+    adapt = GemmaAdaptOperator(task_id="adapt", recipe="tiny", data=str(SAMPLES), seed=7, run_dir=str(tmp_path))
+    with pytest.raises(AirflowFailException, match="run the stage 'prepare' first"):
+        adapt.execute(context)
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another live process that writes this run."""
+    code = (
+        "import sys; from pathlib import Path; from tradewind.lease import run_dir_lock\n"
+        "with run_dir_lock(Path(sys.argv[1]), 'finetune'): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_busy_run_names_its_holder_and_may_be_retried(
+    tmp_path: Path, context: Context, holder: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(AirflowException) as caught:
+        _prepare(tmp_path).execute(context)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert f"process {holder.pid} on " in str(caught.value)
+    assert "stage finetune" in str(caught.value)
+    assert not (tmp_path / "prepare").exists()
+    holder.kill()
+    holder.wait()
+    assert _prepare(tmp_path).execute(context)["status"] == "success"
+
+
+def test_a_stage_that_is_turned_off_skips_its_task(tmp_path: Path, context: Context) -> None:
+    overrides = {"split.min_items": 2, "adapt.enabled": False}
+    _prepare(tmp_path, overrides=overrides).execute(context)
+    adapt = GemmaAdaptOperator(
+        task_id="adapt", recipe="tiny", data=str(SAMPLES), seed=7, overrides=overrides, run_dir=str(tmp_path)
+    )
+    with pytest.raises(AirflowSkipException, match=r"adapt\.enabled is false"):
+        adapt.execute(context)
+    assert json.loads((tmp_path / "adapt/result.json").read_text(encoding="utf-8"))["status"] == "skipped"
+    assert adapt.trigger_rule == "none_failed"  # and so does what comes after one
+
+
+def test_a_second_try_publishes_anew(tmp_path: Path, context: Context) -> None:
+    first = _prepare(tmp_path).execute(context)
+    second = _prepare(tmp_path, seed="8").execute(context)
+    assert (first["seed"], second["seed"]) == (7, 8)
+    assert first["outputs"]["train.jsonl"]["sha256"] != second["outputs"]["train.jsonl"]["sha256"]
+    assert json.loads((tmp_path / "prepare/result.json").read_text(encoding="utf-8")) == second
+
+
+@pytest.mark.parametrize(
+    ("operator", "stage"),
+    [
+        (QAConversionOperator, "prepare"),
+        (GemmaAdaptOperator, "adapt"),
+        (GemmaFinetuneOperator, "finetune"),
+        (GemmaEvaluateOperator, "evaluate"),
+        (ReportOperator, "report"),
+    ],
+)
+def test_each_operator_is_one_stage(operator: Callable[..., StageOperator], stage: str) -> None:
+    made = operator(task_id="t")
+    assert made.stage == stage
+    assert {"recipe", "data", "seed", "overrides", "run_dir", "image"} <= set(made.template_fields)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        ({"stage": "deploy"}, ValueError, "'deploy' is unknown; stages are prepare, adapt"),
+        ({"stage": "adapt", "gpus": "0"}, TypeError, r"such as \['0'\]"),
+        ({"stage": "adapt", "gpus": [0]}, TypeError, r"such as \['0'\]"),
+    ],
+)
+def test_the_constructor_refuses(wrong: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        StageOperator(task_id="t", **wrong)

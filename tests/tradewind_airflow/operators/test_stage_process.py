@@ -1,0 +1,192 @@
+"""A stage's real process: it ends with its task, and knows only what it should."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+import tradewind
+from tradewind_airflow.operators.qa import QAConversionOperator
+
+SAMPLES = Path(tradewind.__file__).parent / "samples" / "en"
+DEADLINE = 60.0
+# `execute` in a process of its own, under the title and the supervisor that Airflow gives a task.
+_TASK = """
+import os, sys
+from types import SimpleNamespace
+from setproctitle import setproctitle
+from tradewind_airflow.operators.qa import QAConversionOperator
+task_pid = os.fork()
+if task_pid:
+    print(task_pid, flush=True)
+    os.waitpid(task_pid, 0)
+    sys.exit()
+setproctitle("airflow worker -- 0199")
+ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", try_number=1)
+operator = QAConversionOperator(task_id="t", recipe="tiny", data=sys.argv[1], seed=1, run_dir=sys.argv[2])
+operator.execute({"ti": ti})
+"""
+
+
+@pytest.fixture(scope="module")
+def long_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Documents that keep `prepare` busy for most of a minute: nothing here waits for its end."""
+    folder = tmp_path_factory.mktemp("documents")
+    dice = random.Random(1)
+    words = [f"{dice.randrange(16**6):x}" for _ in range(5000)]
+    terms = [{"term": f"term {n}", "description": " ".join(dice.choices(words, k=12))} for n in range(60_000)]
+    (folder / "term_data").mkdir()
+    (folder / "term_data/terms.json").write_text(json.dumps(terms), encoding="utf-8")
+    return folder
+
+
+def _wait_for(condition: Callable[[], int | None]) -> int:
+    end = time.monotonic() + DEADLINE
+    while (found := condition()) is None:
+        assert time.monotonic() < end, "nothing within the deadline"
+        time.sleep(0.02)
+    return found
+
+
+def _writer(run_dir: Path) -> int | None:
+    """The process that holds the run, as it says itself."""
+    try:
+        return int(json.loads((run_dir / ".lock").read_text(encoding="utf-8"))["pid"])
+    except (OSError, ValueError):
+        return None
+
+
+def _assert_ends(pidfd: int) -> None:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    assert poll.poll(DEADLINE * 1000), "the process is still alive"
+
+
+@contextmanager
+def _pidfd(pid: int) -> Iterator[int]:
+    fd = os.pidfd_open(pid)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _running(operator: QAConversionOperator, context: Context) -> Iterator[tuple[int, Future[Any]]]:
+    """The task with its stage at work: the stage's pid, and what the task will return."""
+    with ThreadPoolExecutor(1) as pool:
+        outcome = pool.submit(operator.execute, context)
+        try:
+            yield _wait_for(lambda: _writer(Path(operator.run_dir))), outcome
+        finally:
+            operator.on_kill()
+
+
+def _prepare(data: Path, run_dir: Path, **more: Any) -> QAConversionOperator:
+    return QAConversionOperator(task_id="t", recipe="tiny", data=str(data), seed=1, run_dir=str(run_dir), **more)
+
+
+@pytest.fixture
+def busy(tmp_path: Path, long_work: Path) -> QAConversionOperator:
+    """A task whose stage is at work for as long as a test needs."""
+    private = {"HF_TOKEN": "hf-marker"}
+    return _prepare(long_work, tmp_path, environment={"COLOUR": "blue"}, private_environment=private)
+
+
+def test_on_kill_ends_the_stage(tmp_path: Path, busy: QAConversionOperator, context: Context) -> None:
+    with _running(busy, context) as (pid, outcome), _pidfd(pid) as stage:
+        busy.on_kill()
+        _assert_ends(stage)
+        with pytest.raises(AirflowException, match="killed by SIGTERM") as caught:
+            outcome.result(DEADLINE)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert not (tmp_path / "prepare").exists()
+
+
+def test_on_kill_is_harmless_before_and_after(tmp_path: Path, context: Context) -> None:
+    operator = _prepare(SAMPLES, tmp_path)
+    operator.on_kill()
+    assert operator.execute(context)["status"] == "success"
+    operator.on_kill()
+
+
+@pytest.mark.parametrize("killed", ["task", "supervisor"])
+def test_the_stage_ends_with_the_task_and_with_its_supervisor(tmp_path: Path, long_work: Path, killed: str) -> None:
+    run_dir = tmp_path / "run"
+    command = [sys.executable, "-c", _TASK, str(long_work), str(run_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as supervisor:
+        try:
+            assert supervisor.stdout is not None
+            task_pid = int(supervisor.stdout.readline())
+            with _pidfd(task_pid) as task, _pidfd(_wait_for(lambda: _writer(run_dir))) as stage:
+                os.kill(task_pid if killed == "task" else supervisor.pid, signal.SIGKILL)
+                _assert_ends(task)
+                _assert_ends(stage)
+        finally:
+            supervisor.kill()
+
+
+def _environment_of(pid: int) -> dict[str, str]:
+    raw = Path(f"/proc/{pid}/environ").read_bytes().decode()
+    return dict(entry.split("=", 1) for entry in raw.split("\0") if entry)
+
+
+def test_what_the_stage_knows(busy: QAConversionOperator, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_out = ["AIRFLOW_CONN_MY_DB", "AIRFLOW_VAR_KEY", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__DATABASE__X",
+                "_AIRFLOW_PROCESS_CONTEXT", "SLACK_TOKEN"]  # fmt: skip
+    for name in kept_out:
+        monkeypatch.setenv(name, "not-for-a-stage")
+    monkeypatch.setenv("HTTPS_PROXY_OF_OURS", "kept")
+    with _running(busy, context) as (pid, _):
+        environment = _environment_of(pid)
+    assert "not-for-a-stage" not in environment.values()
+    assert [name for name in environment if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "SLACK_"))] == []
+    expected = {
+        "COLOUR": "blue",
+        "HF_TOKEN": "hf-marker",
+        "HTTPS_PROXY_OF_OURS": "kept",
+        "TRADEWIND_JOB_ID": "trade_qa/manual__2026-11-20T02:00:00+00:00",
+        "TRADEWIND_TASK_ID": "a_task/1",
+    }
+    assert environment.items() >= expected.items()
+
+
+@pytest.mark.parametrize(("gpus", "visible"), [(["0"], "0"), (["1", "GPU-8f2a"], "1,GPU-8f2a"), ([], "")])
+def test_the_stage_sees_its_gpus_only(
+    busy: QAConversionOperator, context: Context, monkeypatch: pytest.MonkeyPatch, gpus: list[str], visible: str
+) -> None:
+    """StageOperator's own word: "the GPUs that this task may use; none: CPU"."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    busy.gpus = gpus
+    with _running(busy, context) as (pid, _):
+        assert _environment_of(pid).get("CUDA_VISIBLE_DEVICES") == visible
+
+
+def test_a_secret_stays_out_of_fields_logs_result_and_files(
+    tmp_path: Path, context: Context, events: list[Any]
+) -> None:
+    secret = "hf-marker-4711"
+    operator = _prepare(SAMPLES, tmp_path, private_environment={"HF_TOKEN": secret})
+    operator.render_template_fields(context)
+    result = operator.execute(context)
+    assert secret not in repr({field: getattr(operator, field) for field in operator.template_fields})
+    assert events
+    assert secret not in repr(events) + repr(operator) + json.dumps(result)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert not [path for path in written if secret.encode() in path.read_bytes()]

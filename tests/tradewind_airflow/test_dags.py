@@ -1,0 +1,101 @@
+"""Every DAG file loads, serialises, stays light, and tells no secret."""
+
+from __future__ import annotations
+
+import copy
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ORDER = ["prepare", "adapt", "finetune", "evaluate", "report", "notify"]
+SECRETS = {"HF_TOKEN": "hf-marker-1", "OPENAI_API_KEY": "sk-marker-2", "SLACK_TOKEN": "xoxb-marker-3"}
+HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "sentence_transformers", "openai")
+_LOAD = """
+import json, os, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+assert bag.dags and not bag.import_errors, bag.import_errors
+"""
+
+
+@pytest.fixture
+def dags(airflow_database: None, project: Path) -> dict[str, Any]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(project / "dags"))
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def test_each_dag_file_holds_one_dag(dags: dict[str, Any], project: Path) -> None:
+    files = sorted(path.name for path in (project / "dags").glob("*.py"))
+    assert sorted(Path(dag.fileloc).name for dag in dags.values()) == files
+
+
+def test_every_dag_serialises(dags: dict[str, Any]) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    for dag in dags.values():
+        text = json.dumps(DagSerialization.to_dict(dag))
+        assert DagSerialization.from_dict(json.loads(text)).task_ids == dag.task_ids
+
+
+def test_the_tasks_run_one_after_the_other(dags: dict[str, Any]) -> None:
+    dag = dags["trade_qa"]
+    assert sorted(dag.task_ids) == sorted(ORDER)
+    assert dag.get_task(ORDER[0]).upstream_task_ids == set()
+    for before, after in pairwise(ORDER):
+        assert dag.get_task(before).downstream_task_ids == {after}
+
+
+def test_it_runs_nightly_once_unpaused_and_never_beside_itself(dags: dict[str, Any]) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = dags["trade_qa"]
+    assert dag.is_paused_upon_creation is True
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+    timetable = DagSerialization.to_dict(dag)["dag"]["timetable"]["__var"]
+    assert (timetable["expression"], timetable["timezone"]) == ("0 2 * * *", "Asia/Seoul")
+
+
+def test_loading_the_dag_files_loads_nothing_heavy(python: Any, project: Path) -> None:
+    code = f"{_LOAD}\nprint(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    assert json.loads(python(code).stdout.splitlines()[-1]) == []
+    # and they would be seen here: the list holds names that the environment can import
+    found = python(f"from importlib.util import find_spec; print([bool(find_spec(name)) for name in {HEAVY!r}])")
+    assert found.stdout.strip() == str([True] * len(HEAVY))
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_secret_reaches_the_serialised_dag(python: Any, name: str) -> None:
+    code = f"{_LOAD}\nprint(json.dumps([DagSerialization.to_dict(dag) for dag in bag.dags.values()]))"
+    serialised = python(code, **SECRETS).stdout
+    assert "trade_qa" in serialised
+    assert SECRETS[name] not in serialised
+
+
+@pytest.mark.parametrize("task_id", ORDER)
+def test_template_fields_render(
+    dags: dict[str, Any], context: dict[str, Any], task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.execution_time import macros
+    from airflow.sdk.plugins_manager import integrate_macros_plugins
+
+    from tradewind.run_dir import run_path
+
+    monkeypatch.setenv("TRADEWIND_HOME", str(tmp_path))
+    integrate_macros_plugins()
+    dag = dags["trade_qa"]
+    task = copy.copy(dag.get_task(task_id))
+    task.render_template_fields(context | {"dag": dag, "params": dag.params.dump(), "macros": macros})
+    assert Path(task.run_dir) == run_path(tmp_path, "trade_qa", context["run_id"])
+    assert "{{" not in repr([getattr(task, field) for field in task.template_fields])
+    if task_id == "notify":
+        assert task.channel == "#tradewind"
+    else:
+        assert (task.recipe, task.seed, Path(task.data).is_dir()) == ("tiny", "42", True)
