@@ -17,6 +17,12 @@ def repository() -> Path:
     return REPOSITORY
 
 
+@pytest.fixture(scope="session")
+def korean_samples() -> Path:
+    """The smaller set of sample documents."""
+    return SAMPLES["ko"]
+
+
 @pytest.fixture
 def write_documents(tmp_path: Path) -> WriteDocuments:
     """Write files into a folder of documents: text and bytes as they are, other values as JSON."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.config import RunConfig
+from tradewind.errors import UserError
 from tradewind.files import write_jsonl
 from tradewind.near_duplicates import near_duplicates
 from tradewind.sources import read_documents
@@ -32,7 +33,11 @@ def prepare(config: RunConfig) -> Prepared:
     """
     documents = read_documents(Path(config.data_dir), config.data)
     _remove_near_duplicates(documents, config.data.near_duplicate_threshold)
-    return Prepared(documents, split_pairs(documents, config.split, config.seed))
+    try:
+        split = split_pairs(documents, config.split, config.seed)
+    except UserError as error:
+        raise UserError(f"{config.data_dir}: {error}") from error
+    return Prepared(documents, split)
 
 
 def run(stage: StageRun) -> None:

@@ -27,6 +27,7 @@ from trl import SFTConfig, SFTTrainer
 from tradewind.config import TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
+from tradewind.training.sampler import LengthGroupedTrainer
 
 log = logging.getLogger("tradewind")
 
@@ -85,7 +86,8 @@ def train(
     if config.lora is not None:
         lora = config.lora.model_dump() | {"target_modules": list(config.lora.target_modules)}
         peft_config = LoraConfig(task_type="CAUSAL_LM", **lora)
-    trainer = SFTTrainer(
+    grouped = config.group_by_length and not config.packing  # a packed row is full anyway
+    trainer = (LengthGroupedTrainer if grouped else SFTTrainer)(
         model=model,
         args=_arguments(config, seed, work / "checkpoints"),
         train_dataset=Dataset.from_list(rows),
@@ -126,7 +128,6 @@ def _arguments(config: TrainingConfig, seed: int, output_dir: Path) -> SFTConfig
         report_to=list(config.report_to) or "none",
         packing=config.packing,
         packing_strategy="bfd",
-        train_sampling_strategy="group_by_length" if config.group_by_length and not config.packing else "random",
         save_strategy="steps",
         seed=seed,
         data_seed=seed,

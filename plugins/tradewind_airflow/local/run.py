@@ -68,7 +68,7 @@ def follow(run: DagRun, home: LocalHome) -> str:
         _show_new_lines(home.airflow / "logs" / f"dag_id={DAG_ID}" / f"run_id={run.run_id}", shown)
         if state in ("success", "failed"):
             return state
-        time.sleep(0.5)
+        time.sleep(1.0)
 
 
 def set_paused(server: Server, paused: bool) -> bool:

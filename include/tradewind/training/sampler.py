@@ -1,0 +1,45 @@
+"""The order of examples, decided by seed and epoch alone, so that a resumed training sees what it would have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
+from trl import SFTTrainer
+
+
+class LengthGrouped(Sampler[int]):
+    """Examples of like length together, shuffled anew each epoch.
+
+    Transformers' own `LengthGroupedSampler` draws from the global random state, which stands
+    elsewhere when a training is resumed in mid-epoch: the rest of the epoch would be other examples.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = list(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the trainer at the start of each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator()
+        generator.manual_seed(self.seed + self.epoch)
+        return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
+
+
+class LengthGroupedTrainer(SFTTrainer):
+    """TRL's trainer with that sampler."""
+
+    def _get_train_sampler(self, train_dataset: object = None) -> LengthGrouped:
+        lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
+        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGrouped(lengths, batch_size, self.args.seed)
