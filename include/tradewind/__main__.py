@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Threads that wait by spinning stall each other where two processes share the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # What transformers and trl tell each other is not the user's to mend.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         arguments.command(arguments)
     except UserError as error:

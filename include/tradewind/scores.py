@@ -33,6 +33,9 @@ class MetricScore(Contract):
     scored: int
     unscored: int = 0
     tuned_minus_base: Interval | None = None
+    """None where there are too few items or records for an interval (`split.min_items`)."""
+    tuned_minus_floor: Interval | None = None
+    """Own reference against others': an interval above 0 says that the answers are about their questions."""
     usable: bool = True
     """False where the metric cannot tell right from wrong here, and `note` says why."""
     note: str | None = None

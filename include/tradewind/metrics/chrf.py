@@ -24,16 +24,15 @@ def chrf(answers: Sequence[str], references: Sequence[str]) -> npt.NDArray[np.fl
     return np.asarray(scores, dtype=np.float64)
 
 
-def floor(answers: Sequence[str], references: Sequence[str], facts: Sequence[str]) -> float:
-    """The mean score of each answer against the reference of the next item about another fact.
+def floor(answers: Sequence[str], references: Sequence[str], facts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The score of each answer against the reference of the next item about another fact.
 
-    NaN where every item is about one fact.
+    Shape (items,); NaN where every item is about one fact.
     """
     size = len(facts)
     others = [
         next((at % size for at in range(index + 1, index + size) if facts[at % size] != facts[index]), None)
         for index in range(size)
     ]
-    if any(other is None for other in others):
-        return float("nan")
-    return float(chrf(answers, [references[other] for other in others if other is not None]).mean())
+    wrong = [references[other] if other is not None else "" for other in others]
+    return np.where([other is not None for other in others], chrf(answers, wrong), np.nan)

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tradewind.config import EvaluateConfig
 from tradewind.metrics import chrf, semscore
 from tradewind.metrics.truthfulness import truthfulness
 
+Floor = npt.NDArray[np.float64]
 Group = tuple[str, str]
 """Kind of held-out question, and language."""
 
@@ -21,8 +25,8 @@ class Measured:
 
     encoder_max_length: int
     encoder_truncated: float
-    floors: dict[Group, dict[str, dict[str, float]]] = field(default_factory=dict)
-    """By group and metric: model (or `reference`) to the score against other facts' references."""
+    floors: dict[Group, dict[str, dict[str, Floor]]] = field(default_factory=dict)
+    """By group and metric: model (or `reference`) to each item's score against other facts' references."""
 
 
 def groups_of(predictions: Sequence[dict[str, Any]]) -> dict[Group, list[int]]:

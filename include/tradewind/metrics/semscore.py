@@ -50,7 +50,7 @@ def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Em
         ) from error
     distinct = list(dict.fromkeys(texts))
     limit = int(model.max_seq_length or 0)
-    lengths = [len(ids) for ids in model.tokenizer(distinct)["input_ids"]]
+    lengths = [len(ids) for ids in model.tokenizer(distinct, verbose=False)["input_ids"]]
     vectors = model.encode(
         distinct, batch_size=32, normalize_embeddings=True, show_progress_bar=sys.stderr.isatty()
     ).astype(np.float64)
@@ -64,11 +64,13 @@ def similarity(answers: Vectors, references: Vectors) -> Vectors:
     return np.asarray(np.einsum("ij,ij->i", answers, references))
 
 
-def floor(answers: Vectors, references: Vectors, facts: Sequence[str]) -> float:
+def floor(answers: Vectors, references: Vectors, facts: Sequence[str]) -> Vectors:
     """The mean cosine of each answer with the references of *other* facts: what a wrong answer scores.
 
-    NaN where every item is about one fact.
+    Shape (items,); NaN for an item that no other fact stands beside.
     """
     names = np.asarray(facts)
     other = names[:, None] != names[None, :]
-    return float((answers @ references.T)[other].mean()) if other.any() else float("nan")
+    counts = other.sum(axis=1)
+    sums = np.where(other, answers @ references.T, 0.0).sum(axis=1)
+    return np.asarray(np.divide(sums, counts, out=np.full(len(names), np.nan), where=counts > 0))

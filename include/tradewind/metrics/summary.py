@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from tradewind.config import EvaluateConfig, RunConfig
 from tradewind.metrics.bootstrap import paired_bootstrap
-from tradewind.metrics.item_scores import Group, Measured, groups_of
-from tradewind.scores import METRIC_NAMES, GroupScore, MetricScore, Scores, Verdict
+from tradewind.metrics.item_scores import Floor, Group, Measured, groups_of
+from tradewind.scores import METRIC_NAMES, GroupScore, Interval, MetricScore, Scores, Verdict
 from tradewind.split import KINDS, Kind
 
 
@@ -53,33 +54,35 @@ def _group(group: Group, items: Sequence[dict[str, Any]], measured: Measured, co
 
 
 def _metric(
-    name: str,
-    language: str,
-    items: Sequence[dict[str, Any]],
-    floor: dict[str, float],
-    config: RunConfig,
+    name: str, language: str, items: Sequence[dict[str, Any]], floors: dict[str, Floor], config: RunConfig
 ) -> MetricScore:
     models = list(items[0]["answers"])
     # Only items that every model has a score for: the models are compared on the same questions.
-    scored = [item for item in items if all(item["scores"][name][model] is not None for model in models)]
-    values = {model: np.asarray([item["scores"][name][model] for item in scored]) for model in models}
-    interval = None
-    if "tuned" in models and scored:
-        interval = paired_bootstrap(
-            values["tuned"] - values["base"],
-            [item["record_id"] for item in scored],
+    scored = [at for at, item in enumerate(items) if all(item["scores"][name][model] is not None for model in models)]
+    values = {model: np.asarray([items[at]["scores"][name][model] for at in scored]) for model in models}
+    floor = {model: float(np.nanmean(found)) for model, found in floors.items() if not np.isnan(found).all()}
+
+    def interval(differences: npt.NDArray[np.float64]) -> Interval | None:
+        if len(scored) < config.split.min_items or np.isnan(differences).any():
+            return None
+        return paired_bootstrap(
+            differences,
+            [items[at]["record_id"] for at in scored],
             resamples=config.evaluate.bootstrap_resamples,
             confidence_level=config.evaluate.confidence_level,
             seed=config.seed,
         )
+
     note = _blind(name, language, floor, config.evaluate)
+    tuned = "tuned" in models
     return MetricScore(
         metric=name,
         mean={model: float(values[model].mean()) for model in models} if scored else {},
-        floor={model: value for model, value in floor.items() if not math.isnan(value)},
+        floor=floor,
         scored=len(scored),
         unscored=len(items) - len(scored),
-        tuned_minus_base=interval,
+        tuned_minus_base=interval(values["tuned"] - values["base"]) if tuned else None,
+        tuned_minus_floor=interval(values["tuned"] - floors["tuned"][scored]) if tuned and "tuned" in floors else None,
         usable=note is None,
         note=note,
     )
@@ -105,6 +108,12 @@ def _verdict(groups: Sequence[GroupScore]) -> tuple[Verdict, str]:
         where = f"{METRIC_NAMES[group.headline]} on {group.kind} questions ({group.language}, n={group.n})"
         level = f"{interval.confidence_level:.0%} interval"
         span = f"{interval.difference:+.3f}, {level} {interval.low:+.3f} to {interval.high:+.3f}"
+        floor = group.metric(group.headline).tuned_minus_floor
+        if interval.low > 0 and floor is not None and floor.low <= 0:
+            return "no difference shown", (
+                f"tuned is above base by {where}: {span}, but not above its floor "
+                f"({floor.difference:+.3f}, {floor.low:+.3f} to {floor.high:+.3f}): they fit any question as well"
+            )
         if interval.low > 0:
             return "better", f"tuned is above base by {where}: {span}"
         if interval.high < 0:

@@ -28,10 +28,8 @@ def run(stage: StageRun) -> None:
         raise StageSkipped("neither adaptation nor fine-tuning made a model to compare with the base")
     from tradewind.metrics.item_scores import score_items
     from tradewind.metrics.summary import summarise
-    from tradewind.stages.train_and_save import quiet_bars
     from tradewind.training.generate import answer_all
 
-    quiet_bars()
     items = read_jsonl(stage.input("prepare/heldout.jsonl"))
     questions = [item["question"] for item in items]
     predictions: list[dict[str, Any]] = [item | {"answers": {}, "hit_token_limit": {}, "scores": {}} for item in items]

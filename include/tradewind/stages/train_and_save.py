@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
 
-import datasets
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from tradewind.config import TrainingConfig
 from tradewind.stages.stage_run import StageRun
@@ -24,7 +21,6 @@ def train_and_save(
     config: TrainingConfig,
 ) -> None:
     """Train `model` on `rows` and leave `model/`, with LoRA `adapter/`, and `log.jsonl` in the stage's folder."""
-    quiet_bars()
     before = Before.of(model, rows[0]["input_ids"])
     trained, metrics = train(stage.name, model, tokenizer, rows, config, stage.config.seed, stage.work)
     stage.metrics |= metrics
@@ -33,10 +29,3 @@ def train_and_save(
     stage.metrics |= save_trained(trained, tokenizer, before, stage.config.model, stage.work)
     shutil.rmtree(stage.work / "checkpoints", ignore_errors=True)
     stage.outputs += ["model", "log.jsonl"] + (["adapter"] if config.lora else [])
-
-
-def quiet_bars() -> None:
-    """Progress bars are for a terminal; a log gets plain lines."""
-    if not sys.stderr.isatty():
-        datasets.disable_progress_bars()
-        transformers_logging.disable_progress_bar()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import datasets
 import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
 
 from tradewind.config import ModelConfig
 from tradewind.errors import UserError
@@ -34,6 +37,7 @@ def load_model(source: Path | str, config: ModelConfig) -> PreTrainedModel:
     Raises:
         UserError: they cannot be had, are damaged, or the model is gated.
     """
+    _quiet_bars()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             source,
@@ -44,6 +48,13 @@ def load_model(source: Path | str, config: ModelConfig) -> PreTrainedModel:
     except (OSError, ValueError, SafetensorError, json.JSONDecodeError) as error:
         raise _unavailable(source, error) from error
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _quiet_bars() -> None:
+    """Progress bars are for a terminal; a log gets plain lines."""
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+        transformers_logging.disable_progress_bar()
 
 
 def _unavailable(source: Path | str, error: Exception) -> UserError:
