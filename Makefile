@@ -37,8 +37,10 @@ clean:
 
 # A stamp is as new as the last complete installation, so a second call installs nothing.
 $(VENV)/.run: requirements.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "tradewind: $(PYTHON): not found; name a Python 3.11 with PYTHON=..." >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@command -v "$(PYTHON)" >/dev/null || { echo "tradewind: Python 3.11 not found; name a Python 3.11 with PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "tradewind: $(PYTHON): older than Python 3.11; name another with PYTHON=..." >&2; exit 2; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) (some minutes the first time) ..."
 	@$(PIP_INSTALL) -r requirements.txt
 	@$(PIP_INSTALL) --no-deps --editable .

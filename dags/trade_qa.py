@@ -39,7 +39,7 @@ with DAG(
         "slack_channel": Param("#tradewind", type="string"),
     },
     default_args={"image": IMAGE, "retries": 1, "retry_delay": timedelta(minutes=1)},
-    on_failure_callback=SlackFailureNotifier(channel="#tradewind"),
+    on_failure_callback=SlackFailureNotifier(channel="{{ (params | default({})).get('slack_channel', '#tradewind') }}"),
 ) as dag:
     # Secrets stand at each task, not in default_args: those are stored with the DAG, a private environment is not.
     prepare = QAConversionOperator(task_id="prepare")

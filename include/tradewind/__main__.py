@@ -98,26 +98,40 @@ def _stage(arguments: argparse.Namespace) -> None:
     if arguments.die_with_parent:
         die_with_parent(arguments.die_with_parent)
     run_dir = RunDir(arguments.run_dir)
-    stated = [arguments.recipe, arguments.data, arguments.seed, arguments.set]
-    if arguments.config is None and (any(value is not None for value in stated) or not run_dir.config_file.exists()):
-        config = _settings(arguments)
-    elif any(value is not None for value in stated):
-        raise UserError("--config: holds the whole configuration; leave out --recipe, --data, --seed and --set")
-    else:
-        config = read_config(arguments.config or run_dir.config_file)
+    config = _run_settings(arguments, run_dir)
     # Nothing is fetched for a model that the package carries, also where a network is at hand.
     if config.model.model_name_or_path.startswith("embedded:") and config.evaluate.encoder.startswith("embedded:"):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     run_stage(arguments.stage, config, run_dir)
 
 
+def _run_settings(arguments: argparse.Namespace, run_dir: RunDir) -> RunConfig:
+    """From --config, from the options, or from the run itself; never a mixture that nobody asked for."""
+    stated = [arguments.recipe, arguments.data, arguments.seed, arguments.set]
+    any_stated = any(value is not None for value in stated)
+    if arguments.config is not None:
+        if any_stated:
+            raise UserError("--config: holds the whole configuration; leave out --recipe, --data, --seed and --set")
+        return read_config(arguments.config)
+    if not run_dir.config_file.exists():
+        return _settings(arguments)
+    if not any_stated:
+        return read_config(run_dir.config_file)
+    if arguments.recipe is None or arguments.data is None:
+        raise UserError(
+            f"{run_dir.config_file}: this run has a configuration; "
+            "give both --recipe and --data to replace it, or none of the options to keep it"
+        )
+    return _settings(arguments)
+
+
 def _validate(arguments: argparse.Namespace) -> None:
-    from tradewind.models import check_location
+    from tradewind.preflight import check_judge, check_recipe
     from tradewind.stages.prepare import prepare
 
     config = _settings(arguments)
-    check_location(config.model.model_name_or_path)
-    check_location(config.evaluate.encoder)
+    check_recipe(config)
+    check_judge(config)
     prepared = prepare(config)
     heldout = ", ".join(f"{kind} {len(items)}" for kind, items in prepared.split.heldout.items())
     documents = prepared.documents

@@ -73,7 +73,9 @@ class RunDir:
 
 def fingerprint(stage: Stage, config: RunConfig, inputs: dict[str, str]) -> str:
     """A hash of the stage, its settings and its inputs' hashes; equal means the same outcome is due."""
-    text = json.dumps([stage, config.model_dump(mode="json"), inputs], sort_keys=True)
+    # A training's checkpoints depend on its own settings only; a change elsewhere must not throw them away.
+    parts = {"model", "seed", stage} if stage in ("adapt", "finetune") else None
+    text = json.dumps([stage, config.model_dump(mode="json", include=parts), inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

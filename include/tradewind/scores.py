@@ -41,6 +41,13 @@ class MetricScore(Contract):
     note: str | None = None
 
 
+class SourceScore(Contract):
+    """The headline metric on the questions from one kind of document."""
+
+    n: int
+    mean: dict[str, float]
+
+
 class GroupScore(Contract):
     """The scores of one kind of held-out question in one language."""
 
@@ -52,6 +59,8 @@ class GroupScore(Contract):
     headline: str
     """The metric to read first: SemScore, or chrF where the encoder cannot judge the language."""
     metrics: tuple[MetricScore, ...]
+    sources: dict[str, SourceScore] = Field(default_factory=dict)
+    """The headline metric by kind of document: a mean over all may hide that one kind was not learnt."""
 
     def metric(self, name: str) -> MetricScore:
         """The score under `name`; KeyError where it was not computed."""
@@ -74,6 +83,9 @@ class Scores(Contract):
     """Share of answers and references that were cut."""
     hit_token_limit: dict[str, float]
     """Per model, the share of answers that reached `max_new_tokens` without an end."""
+    encoder_revision: str | None = None
+    judge_prompt_sha256: str | None = None
+    """Of the judge's rubric; scores under different ones are not comparable."""
     judge: str
     """The judge's model, or why there is no truthfulness score."""
     verdict: Verdict

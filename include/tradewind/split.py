@@ -2,7 +2,7 @@
 
 - *reworded*: the fact is in the training pairs, this wording of the question is not.
 - *read*: the record's text is in the pretraining corpus, none of its pairs is trained on.
-- *unseen*: neither.
+- *unseen*: neither. Other records may still speak of the same matter in words of their own.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def split_pairs(documents: Documents, config: SplitConfig, seed: int) -> Split:
     for stratum, groups in sorted(_strata(_groups(documents)).items()):
         random.Random(f"{seed}:{stratum}").shuffle(groups)
         unseen = round(len(groups) * config.unseen)
-        read = round(len(groups) * config.read)
+        # An exam question has no text of its own that could be read without reading the question.
+        read = 0 if stratum.startswith("exam:") else round(len(groups) * config.read)
         for index, group in enumerate(groups):
             kind: Kind | None = "unseen" if index < unseen else "read" if index < unseen + read else None
             chosen[kind] += group
@@ -154,4 +155,9 @@ def _check(train: Sequence[object], heldout: dict[Kind, tuple[tuple[Record, Pair
             raise UserError(
                 f"split.{kind}: {share} of these documents gives {n} held-out questions, too few for an interval "
                 f"(split.min_items is {config.min_items}); raise the share, add documents, or set it to 0"
+            )
+        if share > 0 and len({record.record_id for record, _ in heldout[kind]}) < 2:
+            raise UserError(
+                f"split.{kind}: all {n} held-out questions come from one record, too few for an interval; "
+                f"raise the share, add documents, or set it to 0"
             )

@@ -172,3 +172,25 @@ def test_a_command_that_cannot_be_read_is_told_with_its_usage(cli: Cli, argument
     assert done.returncode == 2
     assert done.stderr.startswith("usage: ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_stage_refuses_what_was_made_from_something_since_replaced(tmp_path: Path, cli: Cli) -> None:
+    """A model trained on one split must not be scored on another's held-out questions."""
+    run = tmp_path / "run"
+    settings = ("--recipe", "tiny", "--data", SAMPLES["en"], "--set", "adapt.enabled=false")
+    assert cli("prepare", "--run-dir", run, *settings).returncode == 0
+    assert cli("adapt", "--run-dir", run).returncode == 0
+    assert cli("prepare", "--run-dir", run, *settings, "--seed", "7").returncode == 0
+    refused = cli("finetune", "--run-dir", run)
+    assert refused.returncode == 2
+    assert "run the stage 'adapt' again" in complaint(refused)
+
+
+def test_some_options_alone_do_not_replace_a_runs_configuration(tmp_path: Path, cli: Cli) -> None:
+    run = tmp_path / "run"
+    assert cli("prepare", "--run-dir", run, "--data", SAMPLES["ko"]).returncode == 0
+    before = (run / "config.json").read_text(encoding="utf-8")
+    refused = cli("finetune", "--run-dir", run, "--seed", "7")
+    assert refused.returncode == 2
+    assert "give both --recipe and --data" in complaint(refused)
+    assert (run / "config.json").read_text(encoding="utf-8") == before

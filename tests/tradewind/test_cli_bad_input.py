@@ -107,8 +107,9 @@ def test_a_model_that_is_not_there_is_found_by_validate(tmp_path: Path, cli: Cli
 
 def test_a_model_that_is_not_there_stops_adapt_before_anything_is_published(tmp_path: Path, cli: Cli) -> None:
     run, absent = tmp_path / "run", tmp_path / "absent"
-    assert cli("prepare", "--run-dir", run, "--set", f"model.model_name_or_path={absent}").returncode == 0
-    refused = cli("adapt", "--run-dir", run)
+    assert cli("prepare", "--run-dir", run).returncode == 0
+    settings = ("--recipe", "tiny", "--data", SAMPLES["en"], "--set", f"model.model_name_or_path={absent}")
+    refused = cli("adapt", "--run-dir", run, *settings)
     assert refused.returncode == 2
     assert complaint(refused).startswith(f"model '{absent}': {absent}: no such folder; ")
     assert not (run / "adapt").exists()

@@ -14,7 +14,7 @@ from typing import IO
 
 import pytest
 
-from documents import Cli, complaint
+from documents import SAMPLES, Cli, complaint
 from tradewind.errors import RunDirBusyError
 from tradewind.lease import run_dir_lock
 
@@ -100,7 +100,7 @@ def test_a_refused_process_leaves_the_holder_s_configuration_alone(
     run: Path, holder: subprocess.Popen[str], cli: Cli
 ) -> None:
     (run / "config.json").write_text("the holder's")
-    assert cli("prepare", "--run-dir", run, "--seed", "7").returncode == 75
+    assert cli("prepare", "--run-dir", run, "--recipe", "tiny", "--data", SAMPLES["en"], "--seed", "7").returncode == 75
     assert (run / "config.json").read_text() == "the holder's"
 
 

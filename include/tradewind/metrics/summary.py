@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewind.config import EvaluateConfig, RunConfig
+from tradewind.files import sha256_of
 from tradewind.metrics.bootstrap import paired_bootstrap
 from tradewind.metrics.item_scores import Floor, Group, Measured, groups_of
-from tradewind.scores import METRIC_NAMES, GroupScore, Interval, MetricScore, Scores, Verdict
+from tradewind.metrics.truthfulness import RUBRIC
+from tradewind.scores import METRIC_NAMES, GroupScore, Interval, MetricScore, Scores, SourceScore, Verdict
 from tradewind.split import KINDS, Kind
 
 
@@ -33,6 +35,8 @@ def summarise(
         encoder_max_length=measured.encoder_max_length,
         encoder_truncated=measured.encoder_truncated,
         hit_token_limit={name: sum(item["hit_token_limit"][name] for item in predictions) / size for name in models},
+        encoder_revision=config.evaluate.encoder_revision,
+        judge_prompt_sha256=sha256_of(RUBRIC) if judge else None,
         judge=judge.model if judge else "no judge is configured (evaluate.judge): truthfulness was not measured",
         verdict=verdict,
         verdict_reason=reason,
@@ -43,14 +47,27 @@ def _group(group: Group, items: Sequence[dict[str, Any]], measured: Measured, co
     metrics = [name for name in ("semscore", "chrf", "truthfulness") if name in items[0]["scores"]]
     floors = measured.floors[group]
     scores = tuple(_metric(name, group[1], items, floors.get(name, {}), config) for name in metrics)
+    headline = next(score.metric for score in scores if score.usable)
     return GroupScore(
         kind=cast("Kind", group[0]),
         language=group[1],
         n=len(items),
         records=len({item["record_id"] for item in items}),
-        headline=next(score.metric for score in scores if score.usable),
+        headline=headline,
         metrics=scores,
+        sources=_by_source(items, headline),
     )
+
+
+def _by_source(items: Sequence[dict[str, Any]], metric: str) -> dict[str, SourceScore]:
+    found: dict[str, SourceScore] = {}
+    for source in sorted({item["source"] for item in items}):
+        scores = [item["scores"][metric] for item in items if item["source"] == source]
+        scores = [score for score in scores if None not in score.values()]
+        if scores:
+            mean = {model: float(np.mean([score[model] for score in scores])) for model in scores[0]}
+            found[source] = SourceScore(n=len(scores), mean=mean)
+    return found
 
 
 def _metric(

@@ -66,7 +66,7 @@ def build_base(out: Path) -> None:
     import torch
     from transformers import Gemma2Config, Gemma2ForCausalLM, set_seed
 
-    from tradewind.training.tokens import pair_tokens, text_tokens
+    from tradewind.training.tokens import pair_tokens, stop_ids, text_tokens
     from tradewind.training.train import train
 
     if out.exists():
@@ -100,6 +100,7 @@ def build_base(out: Path) -> None:
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         trained, metrics = train("build-base", model, tokenizer, rows, TRAINING, SEED, Path(folder))
         made = Path(folder) / "model"
+        trained.generation_config.eos_token_id = stop_ids(tokenizer)
         trained.to(torch.float16).save_pretrained(made)  # half the bytes; loading widens it again
         tokenizer.save_pretrained(made)
         shutil.move(made, out)

@@ -58,6 +58,9 @@ def _add(entry: Any, file: str, place: str, found: Documents, templates: Mapping
         Pair(f"{record_id}/1", fact, fill(ask.description_to_term, term, description, eng_term), term, description),
         Pair(f"{record_id}/2", fact, fill(ask.term_to_description, term, description, eng_term), description, term),
     )
+    for name in filter(None, (term.casefold(), eng_term.casefold())):
+        first = found.terms.setdefault(name, record_id)  # the same term in another file or language
+        found.related.append((record_id, first))
     named = f"{term} ({eng_term})" if eng_term else term
     found.records.append(Record(record_id, "term", file, language, f"{named}: {description}", pairs))
 

@@ -63,6 +63,8 @@ class Documents:
     related: list[tuple[str, str]] = field(default_factory=list)
     """Ids of two records that ask nearly the same: one split for both."""
     files: list[str] = field(default_factory=list)
+    terms: dict[str, str] = field(default_factory=dict)
+    """Names of terms, in any language, with the record that named each first."""
 
     def reject(self, file: str, place: str, reason: str, excerpt: object) -> None:
         """Keep what could not be converted, cut to a readable length."""

@@ -11,6 +11,7 @@ from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.files import write_jsonl
 from tradewind.near_duplicates import near_duplicates
+from tradewind.preflight import check_recipe
 from tradewind.sources import read_documents
 from tradewind.sources.record import Documents, Pair, Record
 from tradewind.split import KINDS, Split, corpus, split_pairs
@@ -42,6 +43,7 @@ def prepare(config: RunConfig) -> Prepared:
 
 def run(stage: StageRun) -> None:
     """Write `train.jsonl`, `heldout.jsonl`, `corpus.jsonl` and `rejected.jsonl`."""
+    check_recipe(stage.config)
     prepared = prepare(stage.config)
     documents, split = prepared.documents, prepared.split
     heldout = [{"kind": kind} | _row(*item) for kind in KINDS for item in split.heldout[kind]]

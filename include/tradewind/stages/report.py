@@ -27,7 +27,7 @@ def run(stage: StageRun) -> None:
     scores = Scores.model_validate_json(stage.input("evaluate/scores.json").read_bytes())
     predictions = read_jsonl(stage.input("evaluate/predictions.jsonl"))
     before: tuple[Stage, ...] = ("prepare", "adapt", "finetune", "evaluate")
-    results = [stage.run_dir.result(name) for name in before]
+    results = [stage.run_dir.result(name) for name in before if stage.run_dir.result_file(name).exists()]
     report = Report(
         run=stage.run_dir.path.name,
         recipe=stage.config.recipe,

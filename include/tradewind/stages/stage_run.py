@@ -15,6 +15,7 @@ from typing import Any
 
 import tradewind
 from tradewind.config import RunConfig
+from tradewind.errors import UserError
 from tradewind.lease import run_dir_lock
 from tradewind.results import Artifact, Stage, StageResult
 from tradewind.run_dir import RunDir, fingerprint
@@ -62,10 +63,10 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir) -> StageResult:
     """
     run_dir.path.mkdir(parents=True, exist_ok=True)
     with run_dir_lock(run_dir.path, name):
-        run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
         started, clock = datetime.now(UTC), time.monotonic()
         log.info("%s: start in %s", name, run_dir.path)
         inputs = _inputs(name, run_dir)
+        run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
         work = run_dir.open_work(name, fingerprint(name, config, {key: item.sha256 for key, item in inputs.items()}))
         stage = StageRun(name, config, run_dir, work, inputs)
         status, reason = "success", None
@@ -96,7 +97,13 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir) -> StageResult:
 
 
 def _inputs(name: Stage, run_dir: RunDir) -> dict[str, Artifact]:
-    """The published outputs that the stage reads, by `<stage>/<output>`."""
+    """The published outputs that the stage reads, by `<stage>/<output>`.
+
+    Only `prepare` (and for the report `evaluate`) must have run; a training that was left out is absent.
+
+    Raises:
+        UserError: a stage is missing, or was made from what an earlier stage has since replaced.
+    """
     needs: dict[Stage, tuple[Stage, ...]] = {
         "prepare": (),
         "adapt": ("prepare",),
@@ -106,7 +113,16 @@ def _inputs(name: Stage, run_dir: RunDir) -> dict[str, Artifact]:
     }
     found: dict[str, Artifact] = {}
     for upstream in needs[name]:
-        for key, artifact in run_dir.result(upstream).outputs.items():
+        if upstream in ("adapt", "finetune") and not run_dir.result_file(upstream).exists():
+            continue
+        result = run_dir.result(upstream)
+        for key, used in result.inputs.items():
+            if key in found and found[key].sha256 != used.sha256:
+                raise UserError(
+                    f"{run_dir.published(upstream)}: was made from another {key} than stands there now; "
+                    f"run the stage '{upstream}' again"
+                )
+        for key, artifact in result.outputs.items():
             found[f"{upstream}/{key}"] = artifact
     return found
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import torch
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tradewind.config import TrainingConfig
+from tradewind.errors import UserError
 from tradewind.stages.stage_run import StageRun
 from tradewind.training.merge import Before, save_trained
 from tradewind.training.train import train
@@ -27,5 +31,20 @@ def train_and_save(
     stage.resumed_from_step = metrics["resumed_from_step"]
     stage.gpu_seconds = metrics["train_seconds"] * torch.cuda.device_count()
     stage.metrics |= save_trained(trained, tokenizer, before, stage.config.model, stage.work)
+    if config.push_to_hub:
+        _push(stage.work / "model", str(config.hub_model_id))
     shutil.rmtree(stage.work / "checkpoints", ignore_errors=True)
     stage.outputs += ["model", "log.jsonl"] + (["adapter"] if config.lora else [])
+
+
+def _push(model: Path, hub_model_id: str) -> None:
+    """Upload the merged model, proven to differ from its base; a new repository is private."""
+    api = HfApi()
+    try:
+        api.create_repo(hub_model_id, private=True, exist_ok=True)
+        api.upload_folder(repo_id=hub_model_id, folder_path=model)
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise UserError(
+            f"push_to_hub: '{hub_model_id}' cannot be written ({type(error).__name__}); "
+            "check HF_TOKEN and the name, or turn push_to_hub off"
+        ) from error

@@ -103,8 +103,6 @@ def train(
     outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     curve = [entry for entry in trainer.state.log_history if "loss" in entry]
     write_jsonl(work / "log.jsonl", curve)
-    if config.push_to_hub:
-        trainer.push_to_hub()
     metrics = {
         "steps": trainer.state.global_step,
         "loss": round(outcome.training_loss, 6),
@@ -119,9 +117,9 @@ def train(
 
 
 def _arguments(config: TrainingConfig, seed: int, output_dir: Path) -> SFTConfig:
-    shared = config.model_dump(
-        exclude={"enabled", "lora", "group_by_length", "report_to", "packing", "gradient_checkpointing"}
-    )
+    # What stands below under another name, and the hub, which gets the merged model once it is proven.
+    ours = {"enabled", "lora", "group_by_length", "report_to", "packing", "gradient_checkpointing"}
+    shared = config.model_dump(exclude=ours | {"push_to_hub", "hub_model_id"})
     return SFTConfig(
         **shared,
         output_dir=str(output_dir),

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
+
 from tradewind.__main__ import SAMPLES
 from tradewind.errors import UserError
-from tradewind.models import check_location
+from tradewind.preflight import check_judge, check_recipe
 from tradewind.recipes import resolve
 from tradewind.reporting.contract import read_report
 from tradewind.reporting.table import text_table
@@ -21,6 +23,8 @@ from tradewind.stages.prepare import prepare
 from tradewind_airflow.local.home import USER, LocalHome
 from tradewind_airflow.local.run import DAG_ID, follow, set_paused, trigger, unfinished
 from tradewind_airflow.local.server import free_port, running, started
+
+PAGE_PORT = 8080
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.add_argument("--seed", type=int, default=42)
     run.set_defaults(command=_run)
     up = commands.add_parser("up", help="start Airflow with its page, until Ctrl-C")
-    up.add_argument("--port", type=int, default=8080)
+    up.add_argument("--port", type=int, default=PAGE_PORT)
     up.set_defaults(command=_up)
     arguments = parser.parse_args(argv)
     # A polite end stops Airflow's parts, too.
@@ -44,16 +48,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"tradewind: {error}", file=sys.stderr)
         return error.exit_code
+    except httpx.HTTPError as error:
+        print(f"tradewind: Airflow does not answer as expected: {error}; see .tradewind/airflow", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
 def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
     config = resolve(arguments.recipe, arguments.data, arguments.seed)
-    check_location(config.model.model_name_or_path)
-    check_location(config.evaluate.encoder)
+    check_recipe(config)
+    check_judge(config)
     prepare(config)  # a fault of input is told now, not after Airflow has started
-    recipe = arguments.recipe if config.recipe == arguments.recipe else str(Path(arguments.recipe).resolve())
+    shipped = config.recipe == arguments.recipe
+    recipe = arguments.recipe if shipped else str(Path(arguments.recipe).expanduser().resolve())
     conf: dict[str, object] = {"recipe": recipe, "data": config.data_dir, "seed": config.seed}
     began = time.monotonic()
     with ExitStack() as stack:
@@ -61,7 +69,7 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
         shared = server is not None
         if server is None:
             print("starting Airflow ...", flush=True)
-            server = stack.enter_context(started(home, free_port()))
+            server = stack.enter_context(started(home, free_port(), page_port=PAGE_PORT))
         server.log_in()
         was_paused = set_paused(server, False)
         stack.callback(set_paused, server, was_paused)
@@ -83,6 +91,9 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
         print(f"tradewind: {failed} failed; its log stands above and in {home.airflow / 'logs'}", file=sys.stderr)
         return 1
     folder = RunDir(run_path(home.path, DAG_ID, run.run_id)).published("report")
+    if not (folder / "report.json").exists():
+        print("nothing was trained, so there is nothing to compare")
+        return 0
     report = read_report(folder / "report.json")
     print(f"\n{text_table(report.scores)}\n\n{report.scores.verdict}: {report.scores.verdict_reason}")
     print(f"report: {folder / 'report.html'}")
@@ -93,7 +104,7 @@ def _up(arguments: argparse.Namespace, home: LocalHome) -> int:
     if running(home) is not None:
         raise UserError(f"{home.server_file}: an Airflow of this folder is up already")
     print("starting Airflow ...", flush=True)
-    with started(home, arguments.port) as server:
+    with started(home, arguments.port, shared=True) as server:
         print(f"Airflow: {server.url}  user: {USER}  password: {home.password()}  (Ctrl-C stops it)", flush=True)
         signal.pause()
     return 0

@@ -43,7 +43,7 @@ class LocalHome:
                 json.dump({USER: secrets.token_urlsafe(12)}, out)
         return str(json.loads(file.read_text(encoding="utf-8"))[USER])
 
-    def environment(self, port: int) -> dict[str, str]:
+    def environment(self, port: int, page_port: int | None = None) -> dict[str, str]:
         """The variables for every Airflow process: this process's own, without another Airflow's settings."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW__", "_AIRFLOW"))}
         return own | {
@@ -58,7 +58,9 @@ class LocalHome:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.airflow / "passwords.json"),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(port),
-            "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
+            # Links in messages lead to where `make up` serves, also from a run whose own port is gone by then.
+            "AIRFLOW__API__BASE_URL": f"http://localhost:{page_port or port}",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{port}/execution/",
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from tradewind_airflow.local.home import USER, LocalHome
 
 _START_LIMIT = 180.0
 _STOP_LIMIT = 30.0
+_GET_ATTEMPTS = 6
 
 
 class Server:
@@ -46,7 +48,19 @@ class Server:
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def get(self, path: str) -> httpx.Response:
-        """A GET below `/api/v2`; the answer's status is the caller's to judge."""
+        """A GET below `/api/v2`; the answer's status is the caller's to judge.
+
+        A busy server (SQLite locked, a timeout) is asked again: a run must not end for one failed look.
+        """
+        for attempt in range(1, _GET_ATTEMPTS):
+            try:
+                answer = self._client.get(f"/api/v2{path}")
+            except httpx.TransportError:
+                pass
+            else:
+                if not answer.is_server_error:
+                    return answer
+            time.sleep(attempt)
         return self._client.get(f"/api/v2{path}")
 
     def send(self, method: str, path: str, body: dict[str, object]) -> httpx.Response:
@@ -66,19 +80,48 @@ def running(home: LocalHome) -> Server | None:
 
 
 @contextmanager
-def started(home: LocalHome, port: int) -> Iterator[Server]:
+def started(home: LocalHome, port: int, *, shared: bool = False, page_port: int | None = None) -> Iterator[Server]:
     """An Airflow on `port` while the block runs; its output goes to `airflow/standalone.log`.
 
+    Args:
+        shared: let `running` find it, for others to use; only one that stays up should be.
+        page_port: the port that links in messages name, if another than `port`.
+
     Raises:
-        UserError: the port is taken, or Airflow ended or did not answer in time; names the log.
+        UserError: another Airflow of this folder is up, the port is taken, or Airflow ended or did
+            not answer in time; names the log.
     """
     _refuse_taken(port)
+    with _only_one(home), _started(home, port, page_port) as server:
+        if shared:
+            home.server_file.write_text(json.dumps({"port": port}), encoding="utf-8")
+        try:
+            yield server
+        finally:
+            if shared:
+                home.server_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _only_one(home: LocalHome) -> Iterator[None]:
+    """Two Airflows on one SQLite file would fail each other's runs."""
+    home.path.mkdir(parents=True, exist_ok=True)
+    with (home.path / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{home.path}: another run of this folder is under way; wait for its end") from None
+        yield
+
+
+@contextmanager
+def _started(home: LocalHome, port: int, page_port: int | None) -> Iterator[Server]:
     home.password()
     log_file = home.airflow / "standalone.log"
     with log_file.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tradewind_airflow.local.tether", str(os.getpid()), "airflow", "standalone"],
-            env=home.environment(port),
+            env=home.environment(port, page_port),
             cwd=home.project,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -96,10 +139,8 @@ def started(home: LocalHome, port: int) -> Iterator[Server]:
             if time.monotonic() > deadline:
                 raise UserError(f"{log_file}: Airflow did not answer within {_START_LIMIT:.0f} s; see its last lines")
             time.sleep(0.25)
-        home.server_file.write_text(json.dumps({"port": port, "pid": process.pid}), encoding="utf-8")
         yield server
     finally:
-        home.server_file.unlink(missing_ok=True)
         _stop(process)
 
 

@@ -20,7 +20,7 @@ def _scores(base: float, tuned: float, floor: float, *, n: int = 30, reference_f
     noise = rng.normal(0.0, 0.02, (2, n))
     items: list[dict[str, Any]] = [
         {
-            "kind": "reworded", "language": "en", "record_id": str(at), "fact_id": str(at),
+            "kind": "reworded", "language": "en", "record_id": str(at), "fact_id": str(at), "source": "term",
             "answers": dict.fromkeys(MODELS, "x"), "hit_token_limit": {"base": at == 0, "tuned": False},
             "scores": {
                 metric: {"base": base + noise[0, at], "tuned": tuned + noise[1, at]} for metric in ("semscore", "chrf")
@@ -70,7 +70,7 @@ def test_where_references_are_alike_to_the_encoder_chrf_is_the_headline() -> Non
 def test_an_item_that_one_model_has_no_score_for_is_left_out_of_all() -> None:
     items: list[dict[str, Any]] = [
         {
-            "kind": "read", "language": "en", "record_id": str(at), "fact_id": str(at),
+            "kind": "read", "language": "en", "record_id": str(at), "fact_id": str(at), "source": "term",
             "answers": dict.fromkeys(MODELS, "x"), "hit_token_limit": dict.fromkeys(MODELS, False),
             "scores": {
                 "semscore": {"base": 0.1, "tuned": 0.2},
@@ -83,3 +83,9 @@ def test_an_item_that_one_model_has_no_score_for_is_left_out_of_all() -> None:
     metric = summarise(items, MODELS, measured, RunConfig(recipe="r", data_dir="d")).groups[0].metric("truthfulness")
     assert (metric.scored, metric.unscored) == (9, 1)
     assert metric.mean == {"base": 1.0, "tuned": 5.0}
+
+
+def test_the_headline_is_given_by_kind_of_document_too() -> None:
+    (group,) = _scores(0.3, 0.7, 0.2).groups
+    assert group.sources["term"].n == 30
+    assert group.sources["term"].mean["tuned"] == pytest.approx(group.metric("semscore").mean["tuned"])
