@@ -44,6 +44,13 @@ def write_files(folder: Path, files: Mapping[str, Any]) -> Path:
     return folder
 
 
+class Reader:
+    """What reads the documents that a test writes; a test's own says in `__call__` which and how."""
+
+    def __init__(self, write: WriteDocuments) -> None:
+        self._write = write
+
+
 def passage(context: str, pairs: list[Any]) -> str:
     """One line of `transcript_data/success/*.jsonl`, its pairs as the JSON text inside JSON that extractors write."""
     inner = json.dumps({"qa_pairs": pairs}, ensure_ascii=False)

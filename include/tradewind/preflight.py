@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 
-from tradewind.config import RunConfig
+from tradewind.config import JudgeConfig, RunConfig
 from tradewind.errors import UserError
 from tradewind.models import check_location
 
@@ -26,8 +26,13 @@ def check_recipe(config: RunConfig) -> None:
 
 def check_judge(config: RunConfig) -> None:
     """Fail where a judge is configured and its key is not in this environment."""
-    judge = config.evaluate.judge
-    if judge is not None and not os.environ.get(judge.api_key_env):
-        raise UserError(
-            f"evaluate.judge: the environment variable {judge.api_key_env} is not set; set it to the judge's key"
-        )
+    if config.evaluate.judge is not None:
+        judge_key(config.evaluate.judge)
+
+
+def judge_key(judge: JudgeConfig) -> str:
+    """The judge's key; UserError names the variable where it is not set."""
+    key = os.environ.get(judge.api_key_env)
+    if not key:
+        raise UserError(f"evaluate.judge: the environment variable {judge.api_key_env} is not set; set it to the key")
+    return key

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from tradewind.config import JudgeConfig
 from tradewind.errors import UserError
+from tradewind.preflight import judge_key
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -46,10 +46,7 @@ def truthfulness(
     """
     from openai import APIStatusError, OpenAI
 
-    key = os.environ.get(config.api_key_env)
-    if not key:
-        raise UserError(f"evaluate.judge: the environment variable {config.api_key_env} is not set; set it to the key")
-    client = OpenAI(api_key=key, base_url=config.base_url, timeout=config.timeout)
+    client = OpenAI(api_key=judge_key(config), base_url=config.base_url, timeout=config.timeout)
 
     def grade(item: tuple[str, str, str]) -> float:
         return _grade(client, config.model, *item)

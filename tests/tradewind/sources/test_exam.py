@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from documents import WriteDocuments
+from documents import Reader, WriteDocuments
 from tradewind.sources import exam
 from tradewind.sources.record import Documents
 
@@ -16,11 +16,8 @@ def read(write_documents: WriteDocuments) -> _Read:
     return _Read(write_documents)
 
 
-class _Read:
+class _Read(Reader):
     """Read one exam file with this text."""
-
-    def __init__(self, write: WriteDocuments) -> None:
-        self._write = write
 
     def __call__(self, text: object) -> Documents:
         found = Documents()

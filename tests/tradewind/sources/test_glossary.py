@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from documents import WriteDocuments
+from documents import Reader, WriteDocuments
 from tradewind.config import DataConfig, QuestionTemplates
 from tradewind.sources import glossary
 from tradewind.sources.record import Documents, Record
@@ -17,11 +17,8 @@ def read(write_documents: WriteDocuments) -> _Read:
     return _Read(write_documents)
 
 
-class _Read:
+class _Read(Reader):
     """Read one glossary with this content."""
-
-    def __init__(self, write: WriteDocuments) -> None:
-        self._write = write
 
     def __call__(self, content: object, config: DataConfig | None = None) -> Documents:
         found = Documents()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from documents import WriteDocuments, passage
+from documents import Reader, WriteDocuments, passage
 from tradewind.sources import transcript
 from tradewind.sources.record import Documents
 
@@ -20,11 +20,8 @@ def read(write_documents: WriteDocuments) -> _Read:
     return _Read(write_documents)
 
 
-class _Read:
+class _Read(Reader):
     """Read one file of passages, or the whole folder that `files` describes."""
-
-    def __init__(self, write: WriteDocuments) -> None:
-        self._write = write
 
     def __call__(self, lines: str, **files: str) -> Documents:
         found = Documents()
