@@ -25,6 +25,8 @@ class Measured:
 
     encoder_max_length: int
     encoder_truncated: float
+    language_floors: dict[str, float] = field(default_factory=dict)
+    """By language, SemScore of references against those of other facts: whether the encoder can judge it."""
     floors: dict[Group, dict[str, dict[str, Floor]]] = field(default_factory=dict)
     """By group and metric: model (or `reference`) to each item's score against other facts' references."""
 
@@ -64,6 +66,12 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
                 number = float(value)
                 item["scores"].setdefault(metric, {})[name] = None if math.isnan(number) else round(number, 6)
     measured = Measured(embedded.max_length, embedded.truncated / len(texts))
+    for language in {item["language"] for item in predictions}:
+        of_it = [index for index, item in enumerate(predictions) if item["language"] == language]
+        own = vectors["reference"][of_it]
+        found_floor = semscore.floor(own, own, [predictions[index]["fact_id"] for index in of_it])
+        if not np.isnan(found_floor).all():
+            measured.language_floors[language] = float(np.nanmean(found_floor))
     for group, members in groups_of(predictions).items():
         facts = [predictions[index]["fact_id"] for index in members]
         texts_of = answers | {"reference": references}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -46,7 +45,9 @@ def summarise(
 def _group(group: Group, items: Sequence[dict[str, Any]], measured: Measured, config: RunConfig) -> GroupScore:
     metrics = [name for name in ("semscore", "chrf", "truthfulness") if name in items[0]["scores"]]
     floors = measured.floors[group]
-    scores = tuple(_metric(name, group[1], items, floors.get(name, {}), config) for name in metrics)
+    blind = _blind(group[1], measured.language_floors.get(group[1], 0.0), config.evaluate)
+    notes = {"semscore": blind} if blind else {}
+    scores = tuple(_metric(name, notes.get(name), items, floors.get(name, {}), config) for name in metrics)
     headline = next(score.metric for score in scores if score.usable)
     return GroupScore(
         kind=cast("Kind", group[0]),
@@ -71,7 +72,7 @@ def _by_source(items: Sequence[dict[str, Any]], metric: str) -> dict[str, Source
 
 
 def _metric(
-    name: str, language: str, items: Sequence[dict[str, Any]], floors: dict[str, Floor], config: RunConfig
+    name: str, note: str | None, items: Sequence[dict[str, Any]], floors: dict[str, Floor], config: RunConfig
 ) -> MetricScore:
     models = list(items[0]["answers"])
     # Only items that every model has a score for: the models are compared on the same questions.
@@ -90,7 +91,6 @@ def _metric(
             seed=config.seed,
         )
 
-    note = _blind(name, language, floor, config.evaluate)
     tuned = "tuned" in models
     return MetricScore(
         metric=name,
@@ -105,14 +105,13 @@ def _metric(
     )
 
 
-def _blind(name: str, language: str, floor: dict[str, float], config: EvaluateConfig) -> str | None:
-    """Why the encoder cannot judge these items, or None where it can."""
-    reference = floor.get("reference", float("nan"))
-    if name != "semscore" or math.isnan(reference) or reference <= config.max_floor:
+def _blind(language: str, floor: float, config: EvaluateConfig) -> str | None:
+    """Why the encoder cannot judge a language, or None where it can."""
+    if floor <= config.max_floor:
         return None
     return (
-        f"the encoder {config.encoder} cannot judge this language ({language}): two different references "
-        f"score {reference:.2f} on average, above {config.max_floor:.2f}; read chrF instead"
+        f"the encoder {config.encoder} cannot judge this language ({language}): references of different facts "
+        f"score {floor:.2f} on average, above evaluate.max_floor {config.max_floor:.2f}; read chrF instead"
     )
 
 

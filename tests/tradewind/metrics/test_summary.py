@@ -28,8 +28,8 @@ def _scores(base: float, tuned: float, floor: float, *, n: int = 30, reference_f
         }
         for at in range(n)
     ]  # fmt: skip
-    measured = Measured(256, 0.0)
-    floors = {"base": np.full(n, floor), "tuned": np.full(n, floor), "reference": np.full(n, reference_floor)}
+    measured = Measured(256, 0.0, {"en": reference_floor})
+    floors = {"base": np.full(n, floor), "tuned": np.full(n, floor)}
     for group in groups_of(items):
         measured.floors[group] = {"semscore": floors, "chrf": floors}
     return summarise(items, MODELS, measured, RunConfig(recipe="r", data_dir="d", seed=1))
@@ -79,7 +79,8 @@ def test_an_item_that_one_model_has_no_score_for_is_left_out_of_all() -> None:
         }
         for at in range(10)
     ]  # fmt: skip
-    measured = Measured(256, 0.0, {("read", "en"): {"semscore": {"reference": np.zeros(10)}}})
+    measured = Measured(256, 0.0)
+    measured.floors["read", "en"] = {"semscore": {"reference": np.zeros(10)}}
     metric = summarise(items, MODELS, measured, RunConfig(recipe="r", data_dir="d")).groups[0].metric("truthfulness")
     assert (metric.scored, metric.unscored) == (9, 1)
     assert metric.mean == {"base": 1.0, "tuned": 5.0}
