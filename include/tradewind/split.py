@@ -37,8 +37,9 @@ class Split:
 def split_pairs(documents: Documents, config: SplitConfig, seed: int) -> Split:
     """Assign the pairs of each group of related records together, deterministically under `seed`.
 
-    Records are related when they hold the same text or near-duplicate questions. Shares are taken
-    within each source and language, so that every kind holds questions of every source.
+    Records are related when they share a sentence, a term or a near-duplicate question. Shares are
+    taken within each source and language, so that each kind holds questions of each source; only
+    exam questions are never *read*.
 
     Raises:
         UserError: a kind that the recipe asks for has fewer questions than `split.min_items`.

@@ -6,7 +6,6 @@ import importlib
 import importlib.metadata
 import logging
 import platform
-import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -144,10 +143,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def clear(folder: Path) -> Path:
-    """An empty folder at this path, whatever stood there before."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder

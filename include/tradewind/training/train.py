@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -113,7 +112,7 @@ def train(
         "trainable_parameters": sum(item.numel() for item in trainer.model.parameters() if item.requires_grad),
         "resumed_from_step": int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else None,
     }
-    return trainer.model, json.loads(json.dumps(metrics))
+    return trainer.model, metrics
 
 
 def _arguments(config: TrainingConfig, seed: int, output_dir: Path) -> SFTConfig:
