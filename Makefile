@@ -3,6 +3,8 @@
 # make test  every test                                     TESTS=tests
 # make lint  ruff, mypy, codespell
 # make lock  resolve the pinned versions again (needs uv)
+# make images  the containers' images (needs docker)        BASE_TRAINER= BASE_AIRFLOW= BUILD_ARGS="--network host"
+#                                                           PIP_CONF=file CA_BUNDLE=file DOCKER=docker
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,9 +12,10 @@ RECIPE ?= tiny
 SEED ?= 42
 PORT ?= 8080
 TESTS ?= tests
+DOCKER ?= docker
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run up test lint lock wheel clean
+.PHONY: run up test lint lock wheel images clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m tradewind_airflow.local run --recipe "$(RECIPE)" --seed "$(SEED)" $(if $(DATA),--data "$(DATA)")
@@ -31,6 +34,32 @@ lint: $(VENV)/.test
 
 wheel: $(VENV)/.test
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+
+# Passed only where named: the engine refuses a secret without a file, and the Dockerfile has bases of its own.
+COMMA := ,
+SECRETS = $(if $(PIP_CONF),--secret "id=pip-conf$(COMMA)src=$(PIP_CONF)") \
+	$(if $(CA_BUNDLE),--secret "id=ca-bundle$(COMMA)src=$(CA_BUNDLE)")
+BASES = $(if $(BASE_TRAINER),--build-arg "BASE_TRAINER=$(BASE_TRAINER)") \
+	$(if $(BASE_AIRFLOW),--build-arg "BASE_AIRFLOW=$(BASE_AIRFLOW)")
+
+images:
+	@command -v $(firstword $(DOCKER)) >/dev/null || \
+		{ echo "tradewind: $(DOCKER): not found; install Docker or name it with DOCKER=..." >&2; exit 2; }
+	@$(DOCKER) version >/dev/null 2>&1 || \
+		{ echo "tradewind: $(DOCKER): reaches no engine; start it, or ask for the right to use it" >&2; exit 2; }
+	@for file in "$(PIP_CONF)" "$(CA_BUNDLE)"; do \
+		[ -z "$$file" ] || [ -r "$$file" ] || \
+			{ echo "tradewind: $$file: cannot be read; check PIP_CONF, CA_BUNDLE" >&2; exit 2; }; \
+	done
+	@version=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml); \
+	commit=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown); \
+	[ -z "$$(git status --porcelain 2>/dev/null)" ] || commit=$$commit-dirty; \
+	for image in trainer airflow; do \
+		DOCKER_BUILDKIT=1 $(DOCKER) build --target $$image $(BASES) $(SECRETS) $(BUILD_ARGS) \
+			--build-arg VERSION=$$version --build-arg COMMIT=$$commit \
+			--tag tradewind-$$image:$$version --tag tradewind-$$image:latest . || exit; \
+	done; \
+	echo "built tradewind-trainer and tradewind-airflow, $$version ($$commit)"
 
 clean:
 	rm -rf $(VENV) .tradewind dist
@@ -59,6 +88,6 @@ CUDA := $(addprefix --no-emit-package ,cuda-bindings cuda-pathfinder cuda-toolki
 COMPILE := uv pip compile pyproject.toml --python-version 3.11 --no-header --quiet
 
 lock:
-	$(COMPILE) --extra airflow --extra train $(CUDA) --output-file requirements.txt
+	$(COMPILE) --extra airflow --extra production --extra train $(CUDA) --output-file requirements.txt
 	uv pip compile --group dev --constraint requirements.txt --python-version 3.11 --no-header --quiet \
 		--output-file requirements-dev.txt

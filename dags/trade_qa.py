@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from pathlib import Path
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
-import tradewind
 from tradewind.recipes import shipped_recipes
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
 from tradewind_airflow.operators.gemma import GemmaAdaptOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
 from tradewind_airflow.operators.qa import QAConversionOperator
 from tradewind_airflow.operators.report import ReportOperator, SlackReportOperator
 
-SAMPLES = Path(tradewind.__file__).parent / "samples" / "en"
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
-SECRETS = {name: os.environ[name] for name in ("HF_TOKEN", "OPENAI_API_KEY") if name in os.environ}
+GPUS = int(os.environ.get("TRADEWIND_TASK_GPUS") or 0)
+SECRETS = {
+    "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
+    "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
+}
 
 with DAG(
     dag_id="trade_qa",
@@ -34,18 +35,17 @@ with DAG(
     tags=["tradewind"],
     params={
         "recipe": Param("tiny", type="string", description=f"{', '.join(shipped_recipes())}, or a path"),
-        "data": Param(str(SAMPLES), type="string", description="Folder of your documents"),
+        "data": Param("embedded:en", type="string", description="Folder of your documents"),
         "seed": Param(42, type="integer", minimum=0, maximum=2**32 - 1),
         "slack_channel": Param("#tradewind", type="string"),
     },
     default_args={"image": IMAGE, "retries": 1, "retry_delay": timedelta(minutes=1)},
     on_failure_callback=SlackFailureNotifier(channel="{{ (params | default({})).get('slack_channel', '#tradewind') }}"),
 ) as dag:
-    # Secrets stand at each task, not in default_args: those are stored with the DAG, a private environment is not.
     prepare = QAConversionOperator(task_id="prepare")
-    adapt = GemmaAdaptOperator(task_id="adapt", gpus=["0"], private_environment=SECRETS)
-    finetune = GemmaFinetuneOperator(task_id="finetune", gpus=["0"], private_environment=SECRETS)
-    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=["0"], private_environment=SECRETS)
+    adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, shm_size="2g", secrets=SECRETS)
+    finetune = GemmaFinetuneOperator(task_id="finetune", gpus=GPUS, shm_size="2g", secrets=SECRETS)
+    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     report = ReportOperator(task_id="report")
     notify = SlackReportOperator(task_id="notify")
 

@@ -10,6 +10,8 @@ from documents import OTHERS_SHAPE, REPOSITORY, SAMPLES, Cli, WriteDocuments, ru
 from tradewind.recipes import resolve
 from tradewind.stages.prepare import Prepared, prepare
 
+pytest_plugins = ("container_fixtures",)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast tests first, so that a fault shows early."""

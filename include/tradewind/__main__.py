@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -14,19 +15,23 @@ from typing import Any
 import yaml
 
 import tradewind
+from tradewind.bars import BarsAsLines
 from tradewind.config import RunConfig
-from tradewind.errors import UserError
+from tradewind.errors import TemporaryError, UserError
+from tradewind.faults import told_to_user
 from tradewind.recipes import read_config, resolve
 from tradewind.results import STAGES
 from tradewind.run_dir import RunDir
 
-SAMPLES = Path(__file__).parent / "samples"
+DEFAULT_DATA = "embedded:en"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code (0, 2 for a fault of input, 75 for a busy run directory)."""
+    """Run one command; returns the exit code: 0, 2 for a fault of input, 75 to try later, 69 for a busy GPU."""
     arguments = _parser().parse_args(argv)
     # A task's log has times of its own.
+    if "TRADEWIND_TASK_ID" in os.environ:
+        sys.stderr = BarsAsLines(sys.stderr)
     clock = "" if "TRADEWIND_TASK_ID" in os.environ else "%(asctime)s "
     logging.basicConfig(level=logging.INFO, format=f"{clock}%(levelname)s %(message)s", stream=sys.stderr)
     for chatty in ("sentence_transformers", "httpx"):
@@ -37,16 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         arguments.command(arguments)
-    except UserError as error:
-        print(f"tradewind: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        if error.filename is None:
+    except Exception as error:
+        told = told_to_user(error, getattr(arguments, "run_dir", None))
+        if told is None:
             raise
-        print(
-            f"tradewind: {error.filename}: {error.strerror}; check the path, its rights and the disk", file=sys.stderr
-        )
-        return UserError.exit_code
+        print(f"tradewind: {told}", file=sys.stderr)
+        return told.exit_code
     return 0
 
 
@@ -59,7 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         _add_settings(command)
         command.add_argument("--config", type=Path, help="resolved configuration; default: RUN_DIR/config.json")
         command.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
+        command.add_argument("--gpu", action="append", default=[], metavar="ID", help="hold this GPU; may be repeated")
+        command.add_argument("--lease-dir", type=Path, help="folder of the GPUs' lock files; needed with --gpu")
+        # For supervisors: see tradewind_airflow.
         command.add_argument("--die-with-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
+        command.add_argument("--secrets-from-stdin", action="store_true", help=argparse.SUPPRESS)
         command.set_defaults(command=_stage, stage=stage)
     validate = commands.add_parser("validate", help="check recipe and documents without running anything")
     _add_settings(validate)
@@ -72,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--recipe", help="a shipped recipe's name or the path of a YAML file; default: tiny")
-    command.add_argument("--data", type=Path, help="folder of documents; default: the English samples")
+    command.add_argument("--data", help=f"folder of documents; default: the English samples, {DEFAULT_DATA}")
     command.add_argument("--seed", type=int, help="default: 42")
     command.add_argument("--set", action="append", metavar="KEY=VALUE", help="override, such as split.read=0.2")
 
@@ -87,22 +92,37 @@ def _settings(arguments: argparse.Namespace) -> RunConfig:
             overrides[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise UserError(f"--set {assignment}: the value is not YAML; quote it") from error
-    data = arguments.data or SAMPLES / "en"
+    data = arguments.data or DEFAULT_DATA
     return resolve(arguments.recipe or "tiny", data, 42 if arguments.seed is None else arguments.seed, overrides)
 
 
 def _stage(arguments: argparse.Namespace) -> None:
-    from tradewind.lease import die_with_parent
+    from tradewind.lease import die_with_parent, gpu_leases
     from tradewind.stages.stage_run import run_stage
 
     if arguments.die_with_parent:
         die_with_parent(arguments.die_with_parent)
+    if arguments.gpu and arguments.lease_dir is None:
+        raise UserError("--gpu: needs --lease-dir, the folder of the GPUs' lock files")
+    if arguments.secrets_from_stdin:
+        os.environ.update(_secrets(sys.stdin.read()))
     run_dir = RunDir(arguments.run_dir)
     config = _run_settings(arguments, run_dir)
     # Nothing is fetched for a model that the package carries, also where a network is at hand.
     if config.model.model_name_or_path.startswith("embedded:") and config.evaluate.encoder.startswith("embedded:"):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    run_stage(arguments.stage, config, run_dir)
+    with gpu_leases(arguments.lease_dir or Path(), arguments.gpu):
+        run_stage(arguments.stage, config, run_dir)
+
+
+def _secrets(text: str) -> dict[str, str]:
+    """Environment variables as one JSON object; nothing of a text that is not one is told."""
+    if not text:
+        raise TemporaryError("the secrets did not arrive: their sender ended; start again")
+    try:
+        return {str(name): str(value) for name, value in json.loads(text).items()}
+    except (ValueError, AttributeError):
+        raise UserError("--secrets-from-stdin: standard input is not a JSON object of names and values") from None
 
 
 def _run_settings(arguments: argparse.Namespace, run_dir: RunDir) -> RunConfig:

@@ -168,5 +168,6 @@ class RunConfig(Recipe):
 
     recipe: str
     data_dir: str
-    """Absolute folder with `exam_data/`, `term_data/` and `transcript_data/`, any of which may be absent."""
+    """Absolute folder with `exam_data/`, `term_data/` and `transcript_data/`, any of which may be absent;
+    or the samples `embedded:en` and `embedded:ko`."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

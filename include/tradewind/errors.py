@@ -10,7 +10,17 @@ class UserError(Exception):
     exit_code = 2
 
 
-class RunDirBusyError(UserError):
-    """Another live process writes into this run directory (exit code 75, `EX_TEMPFAIL`: try later)."""
+class TemporaryError(UserError):
+    """Nothing to mend: the same command may succeed later (`EX_TEMPFAIL` of sysexits.h)."""
 
     exit_code = 75
+
+
+class RunDirBusyError(TemporaryError):
+    """Another live process writes into this run directory."""
+
+
+class GpuBusyError(UserError):
+    """Another process holds a GPU that this one was to use (`EX_UNAVAILABLE`): try another GPU."""
+
+    exit_code = 69

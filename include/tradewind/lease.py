@@ -1,4 +1,4 @@
-"""Kernel locks that the process which does the work holds itself.
+"""Kernel locks that the process which does the work holds itself: on a run directory, on a GPU.
 
 A lock of the supervisor's would be free after its SIGKILL while the work goes on; this one lasts
 exactly as long as the working process. Local disks only: `flock` on NFS is not to be trusted.
@@ -10,16 +10,29 @@ import ctypes
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
-from tradewind.errors import RunDirBusyError
+from tradewind.errors import GpuBusyError, RunDirBusyError, UserError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_held: set[IO[str]] = set()
+
+
+def _leave_to_parent() -> None:
+    """A forked child, such as a data loader's worker, may outlive the process whose lock it would share."""
+    for file in _held:
+        file.close()
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 @contextmanager
@@ -36,6 +49,7 @@ def run_dir_lock(run_dir: Path, stage: str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise RunDirBusyError(f"{run_dir}: held by {_holder(file.read())}; wait for it or stop it") from None
+        _held.add(file)
         holder = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
@@ -48,6 +62,7 @@ def run_dir_lock(run_dir: Path, stage: str) -> Iterator[None]:
         try:
             yield
         finally:
+            _held.discard(file)
             file.truncate(0)
 
 
@@ -57,6 +72,54 @@ def _holder(text: str) -> str:
         return f"process {held['pid']} on {held['host']} (stage {held['stage']}, since {held['since']})"
     except (ValueError, KeyError, TypeError):
         return "another process"
+
+
+@contextmanager
+def gpu_leases(folder: Path, gpus: Sequence[str]) -> Iterator[None]:
+    """Hold every one of these GPUs, or none, while the block runs.
+
+    Args:
+        folder: holds one lock file a GPU; the same folder for all that share this host's GPUs.
+        gpus: as `TRADEWIND_GPUS` names them.
+
+    Raises:
+        GpuBusyError: at once, naming the first that another process holds.
+    """
+    with ExitStack() as held:
+        for gpu in sorted(set(gpus)):  # one order for all: two that want the same pair cannot block each other
+            file = held.enter_context(os.fdopen(open_lock(folder, gpu), "r+", encoding="utf-8"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise GpuBusyError(f"GPU {gpu}: held by another process; another GPU may be free") from None
+            _held.add(file)
+            held.callback(_held.discard, file)
+        yield
+
+
+def is_leased(folder: Path, gpu: str) -> bool:
+    """Whether some process holds this GPU at this moment: a hint, since the next moment may differ."""
+    with os.fdopen(open_lock(folder, gpu), "r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def open_lock(folder: Path, gpu: str) -> int:
+    """A descriptor of a GPU's lock file, which any user of the host may lock; made where absent."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]+", gpu):
+        raise UserError(f"GPU '{gpu}': not an index or a UUID; see TRADEWIND_GPUS")
+    path = folder / f"gpu-{gpu}.lock"
+    try:
+        # Without O_CREAT first: in a sticky folder the kernel refuses it on another user's file.
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with suppress(PermissionError):  # another user made it in this moment, and says so itself
+            os.fchmod(number, 0o666)  # whatever the umask is
+        return number
 
 
 def die_with_parent(parent_pid: int, sig: signal.Signals = signal.SIGKILL) -> None:

@@ -13,6 +13,8 @@ from tradewind.files import sha256_of
 
 Stage = Literal["prepare", "adapt", "finetune", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = ("prepare", "adapt", "finetune", "evaluate", "report")
+UPSTREAM: dict[Stage, tuple[Stage, ...]] = {stage: STAGES[:place] for place, stage in enumerate(STAGES)}
+"""The stages whose outputs a stage may read."""
 
 
 class Contract(BaseModel):
@@ -48,6 +50,10 @@ class StageResult(Contract):
     """What a stage publishes as `result.json`, and all that travels through XCom."""
 
     schema_version: Literal[1] = 1
+    job_id: str | None = None
+    """`TRADEWIND_JOB_ID` of the process that made it: `<dag_id>/<run_id>`; None outside of Airflow."""
+    task_id: str | None = None
+    """`TRADEWIND_TASK_ID`: `<task_id>/<try>`, so that a result of another try is told apart."""
     stage: Stage
     status: Literal["success", "skipped"] = "success"
     reason: str | None = None

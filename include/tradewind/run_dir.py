@@ -25,6 +25,10 @@ class RunDir:
         """The run's resolved configuration."""
         return self.path / "config.json"
 
+    def work(self, stage: Stage) -> Path:
+        """The folder a stage works in until it publishes."""
+        return self.path / f".{stage}.work"
+
     def published(self, stage: Stage) -> Path:
         """The folder of a finished stage."""
         return self.path / stage
@@ -48,11 +52,13 @@ class RunDir:
         Args:
             fingerprint: a hash of all that decides the stage's outcome.
         """
-        work = self.path / f".{stage}.work"
+        work = self.work(stage)
         mark = work / ".fingerprint"
-        if work.exists() and (not mark.is_file() or mark.read_text() != fingerprint):
-            shutil.rmtree(work)
         work.mkdir(parents=True, exist_ok=True)
+        if not mark.is_file() or mark.read_text() != fingerprint:
+            # Emptied, not replaced: a container has this very folder mounted.
+            for inner in work.iterdir():
+                shutil.rmtree(inner) if inner.is_dir() and not inner.is_symlink() else inner.unlink()
         write_atomically(mark, fingerprint)
         return work
 

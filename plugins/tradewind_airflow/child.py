@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewind_airflow.last_words import KEPT_LINES, own_words
+
 # Of no use to a stage, and some of it secret: Airflow's connections, settings and the Slack token.
 _NOT_FOR_STAGES = ("AIRFLOW_CONN_", "AIRFLOW_VAR_", "AIRFLOW__", "_AIRFLOW_", "SLACK_TOKEN")
 _TERMINATION_GRACE = 10.0
@@ -27,8 +29,7 @@ class Ended:
         """One line for the user: the command's own, where it gave one."""
         if self.returncode < 0:
             return f"killed by {signal.Signals(-self.returncode).name}"
-        own = [line for line in self.last_lines if line.startswith("tradewind: ")]
-        return own[-1].removeprefix("tradewind: ") if own else (self.last_lines or ("no output",))[-1]
+        return own_words(self.last_lines)
 
 
 class StageProcess:
@@ -41,7 +42,7 @@ class StageProcess:
 
     def run(self, log: Callable[[str], None]) -> Ended:
         """Start the child, pass each line it prints to `log`, and wait for its end."""
-        last: deque[str] = deque(maxlen=20)
+        last: deque[str] = deque(maxlen=KEPT_LINES)
         with subprocess.Popen(
             self.arguments,
             env=self.environment,
@@ -77,6 +78,6 @@ def stage_environment(own: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in own.items() if not name.startswith(_NOT_FOR_STAGES)}
 
 
-def command_line(stage: str, config: Path, run_dir: Path) -> list[str]:
+def command_line(stage: str, config: Path, run_dir: Path, flags: Sequence[str] = ()) -> list[str]:
     """The arguments of `tradewind` for one stage of one run."""
-    return [stage, "--config", str(config), "--run-dir", str(run_dir)]
+    return [stage, "--config", str(config), "--run-dir", str(run_dir), *flags]

@@ -26,6 +26,14 @@ heavy = sys.argv.pop(1).split(",")
 atexit.register(lambda: print("loaded:", sorted(set(heavy) & set(sys.modules)), file=sys.stderr))
 runpy.run_module("tradewind", run_name="__main__", alter_sys=True)
 """
+# Runs the command, then says which variables its process had at the end.
+VARIABLES = """
+import json, os, sys
+from tradewind.__main__ import main
+code = main(sys.argv[1:])
+print(json.dumps(dict(os.environ)))
+sys.exit(code)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +202,57 @@ def test_some_options_alone_do_not_replace_a_runs_configuration(tmp_path: Path, 
     assert refused.returncode == 2
     assert "give both --recipe and --data" in complaint(refused)
     assert (run / "config.json").read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_result_says_of_which_task_it_is(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    for name in ("TRADEWIND_JOB_ID", "TRADEWIND_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
+    of = {"TRADEWIND_JOB_ID": "trade_qa/manual__1", "TRADEWIND_TASK_ID": "prepare[2]/3"} if named else {}
+    assert cli("prepare", "--run-dir", tmp_path / "run", **of).returncode == 0
+    result = _result(tmp_path / "run")
+    expected = ("trade_qa/manual__1", "prepare[2]/3") if named else (None, None)
+    assert (result["job_id"], result["task_id"]) == expected
+
+
+def _with_secrets(run: Path, sent: bytes) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", VARIABLES, "prepare", "--run-dir", str(run), "--secrets-from-stdin"]
+    return subprocess.run(command, input=sent, capture_output=True, timeout=120, check=False)
+
+
+def test_secrets_from_standard_input_are_the_stages_variables_and_stand_nowhere(tmp_path: Path) -> None:
+    secrets = {"HF_TOKEN": "hf-marker-4711", "OPENAI_API_KEY": '무역 = " \n$HOME'}
+    done = _with_secrets(tmp_path / "run", json.dumps(secrets).encode())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout).items() >= secrets.items()
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    assert not [path for path in written if b"hf-marker-4711" in path.read_bytes()]
+    assert b"hf-marker-4711" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"hf-marker-4711",
+        b'["hf-marker-4711"]',
+        b'"hf-marker-4711"',
+        b'{"HF_TOKEN": "hf-marker-4711"',
+    ],
+)
+def test_secrets_that_cannot_be_read_are_refused_and_not_repeated(tmp_path: Path, sent: bytes) -> None:
+    done = _with_secrets(tmp_path / "run", sent)
+    assert done.returncode == 2
+    assert done.stderr.decode() == (
+        "tradewind: --secrets-from-stdin: standard input is not a JSON object of names and values\n"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_secrets_whose_sender_is_gone_are_a_matter_of_trying_again(tmp_path: Path) -> None:
+    done = _with_secrets(tmp_path / "run", b"")
+    assert done.returncode == 75
+    assert done.stderr == b"tradewind: the secrets did not arrive: their sender ended; start again\n"
+    assert not (tmp_path / "run").exists()

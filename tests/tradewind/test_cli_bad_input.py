@@ -49,6 +49,9 @@ CASES = {
     "override without value": _options("--set", "split.read", told=("--set split.read: write KEY=VALUE",)),
     "override of nothing": _options("--set", "split.reed=0.1", told=("split.reed: unknown key; did you mean 'read'?",)),
     "override that is no YAML": _options("--set", "split.read=[", told=("--set split.read=[",)),
+    "unknown samples": _options(
+        "--data", "embedded:fr", told=("data 'embedded:fr': unknown; embedded are embedded:en",)
+    ),
     "missing folder": _options("--data", "absent", told=("absent: no such folder; ", "--data")),
     "empty folder": _data({}, "documents: holds no documents; put some into exam_data/*.json"),
     "folders without files": _data({"term_data/.keep": ""}, "documents: holds no documents"),
@@ -177,3 +180,20 @@ def test_half_of_a_character_is_rejected_or_told_and_no_crash(tmp_path: Path, cl
         assert "term_data/zz.json" in complaint(done)
         assert not _half_written(tmp_path / "run")
     assert cli("validate", "--data", data).returncode == done.returncode
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--gpu", "0"], "--gpu: needs --lease-dir, the folder of the GPUs' lock files"),
+        (["--gpu", "0", "--lease-dir", "absent"], "absent/gpu-0.lock: No such file or directory; check the path, "),
+        (["--gpu", "../0", "--lease-dir", "."], "GPU '../0': not an index or a UUID; see TRADEWIND_GPUS"),
+    ],
+)
+def test_a_gpu_that_cannot_be_held_stops_a_stage_before_it_starts(
+    tmp_path: Path, cli: Cli, arguments: list[str], told: str
+) -> None:
+    refused = cli("prepare", "--run-dir", tmp_path / "run", *arguments)
+    assert refused.returncode == 2
+    assert complaint(refused).startswith(told)
+    assert not list(tmp_path.iterdir())

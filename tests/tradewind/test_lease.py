@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from documents import SAMPLES, Cli, complaint
+from processes import DEADLINE, line, lives, python
 from tradewind.errors import RunDirBusyError
 from tradewind.lease import run_dir_lock
-
-DEADLINE = 30.0
 
 HOLDER = """
 import sys
@@ -45,32 +41,6 @@ child.wait()
 """
 
 
-@contextmanager
-def _python(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that is killed, whatever the test does."""
-    command = [sys.executable, "-c", program, *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _line(stream: IO[str] | None) -> str:
-    """The next line, or, when every process that could write one has ended, an empty text."""
-    assert stream is not None
-    assert select.select([stream], [], [], DEADLINE)[0], "nothing came in time"
-    return stream.readline().strip()
-
-
-def _lives(pid: int) -> bool:
-    descriptor = os.pidfd_open(pid)
-    try:
-        return not select.select([descriptor], [], [], 0)[0]
-    finally:
-        os.close(descriptor)
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     (tmp_path / "run").mkdir()
@@ -80,8 +50,8 @@ def run(tmp_path: Path) -> Path:
 @pytest.fixture
 def holder(run: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock."""
-    with _python(HOLDER, str(run)) as process:
-        assert _line(process.stdout) == "held"
+    with python(HOLDER, str(run)) as process:
+        assert line(process.stdout) == "held"
         yield process
 
 
@@ -146,35 +116,35 @@ def test_a_lock_whose_note_cannot_be_read_still_refuses(run: Path, text: str) ->
 
 
 def test_a_child_ends_when_its_supervisor_is_killed() -> None:
-    with _python(SUPERVISOR, "tied") as supervisor:
-        child = int(_line(supervisor.stdout))
-        assert _lives(child)
+    with python(SUPERVISOR, "tied") as supervisor:
+        child = int(line(supervisor.stdout))
+        assert lives(child)
         supervisor.kill()
         assert supervisor.wait(DEADLINE) == -signal.SIGKILL
-        assert _line(supervisor.stdout) == ""  # the child held the last writing end
+        assert line(supervisor.stdout) == ""  # the child held the last writing end
         assert supervisor.stdin is not None
         assert not supervisor.stdin.closed  # so it was not the end of its input that ended it
 
 
 def test_a_child_that_is_not_tied_outlives_its_supervisor() -> None:
-    with _python(SUPERVISOR, "free") as supervisor:
-        child = int(_line(supervisor.stdout))
+    with python(SUPERVISOR, "free") as supervisor:
+        child = int(line(supervisor.stdout))
         supervisor.kill()
         assert supervisor.wait(DEADLINE) == -signal.SIGKILL
-        assert _lives(child)
+        assert lives(child)
         assert supervisor.stdin is not None
         supervisor.stdin.close()
-        assert _line(supervisor.stdout) == ""
+        assert line(supervisor.stdout) == ""
 
 
 def test_a_child_whose_supervisor_is_gone_already_ends_at_once() -> None:
-    with _python(CHILD, "tied", str(_ended_pid())) as orphan:
+    with python(CHILD, "tied", str(_ended_pid())) as orphan:
         assert orphan.wait(DEADLINE) == -signal.SIGKILL
-        assert _line(orphan.stdout) == ""
+        assert line(orphan.stdout) == ""
 
 
 def _ended_pid() -> int:
-    with _python("") as process:
+    with python("") as process:
         process.wait(DEADLINE)
         return process.pid
 
@@ -188,12 +158,12 @@ child = subprocess.Popen([sys.executable, *{stage!r}, str(os.getpid())], cwd={st
 print(child.pid, flush=True)
 child.wait()
 """
-    with _python(program) as supervisor, _opened_by_another(tmp_path / "config.json") as _:
-        child = int(_line(supervisor.stdout))
-        assert _lives(child)
+    with python(program) as supervisor, _opened_by_another(tmp_path / "config.json") as _:
+        child = int(line(supervisor.stdout))
+        assert lives(child)
         supervisor.kill()
         assert supervisor.wait(DEADLINE) == -signal.SIGKILL
-        assert _line(supervisor.stdout) == ""
+        assert line(supervisor.stdout) == ""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tradewind.errors import UserError
-from tradewind.results import STAGES, Artifact, StageResult, read_result
+from tradewind.results import STAGES, UPSTREAM, Artifact, StageResult, read_result
 
 
 def _result(**changes: object) -> StageResult:
@@ -28,6 +28,13 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     artifact = Artifact(path="prepare/train.jsonl", sha256="0" * 64, bytes=7)
     result = _result(outputs={"train.jsonl": artifact}, warnings=("경고",), metrics={"train": 3})
     assert read_result(_write(tmp_path / "result.json", result.model_dump_json())) == result
+
+
+def test_a_stage_reads_what_came_before_it() -> None:
+    assert UPSTREAM["prepare"] == ()
+    assert UPSTREAM["finetune"] == ("prepare", "adapt")
+    assert list(UPSTREAM) == list(STAGES)
+    assert UPSTREAM["report"] == STAGES[:-1]
 
 
 def test_a_result_cannot_be_changed() -> None:

@@ -92,6 +92,28 @@ def test_interrupted_work_on_other_inputs_or_settings_is_thrown_away(run_dir: Ru
     assert _names(run_dir.open_work("adapt", "other inputs")) == [".fingerprint"]
 
 
+def test_old_work_is_emptied_in_place_and_what_it_links_to_is_left_alone(run_dir: RunDir, tmp_path: Path) -> None:
+    """A container has the very folder mounted: another of its name would be invisible there."""
+    work = run_dir.open_work("adapt", "same inputs")
+    before = work.stat().st_ino
+    (work / "deep/er").mkdir(parents=True)
+    (work / "deep/er/checkpoint").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/kept").touch()
+    (work / "folder").symlink_to(tmp_path / "elsewhere")
+    (work / "file").symlink_to(tmp_path / "elsewhere/kept")
+    (work / "nowhere").symlink_to(tmp_path / "absent")
+    assert run_dir.open_work("adapt", "other inputs") == work == run_dir.work("adapt")
+    assert _names(work) == [".fingerprint"]
+    assert work.stat().st_ino == before
+    assert (tmp_path / "elsewhere/kept").exists()
+
+
+def test_a_work_folder_made_beforehand_is_used(run_dir: RunDir) -> None:
+    run_dir.work("adapt").mkdir()
+    assert _names(run_dir.open_work("adapt", "same inputs")) == [".fingerprint"]
+
+
 def test_work_that_says_not_what_it_is_of_is_thrown_away(run_dir: RunDir) -> None:
     work = run_dir.open_work("adapt", "same inputs")
     (work / "checkpoint").touch()

@@ -27,8 +27,11 @@ os.environ |= {
 }
 # What a developer's shell may hold and no test may use.
 _FOREIGN = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "TRADEWIND_HOME", "TRADEWIND_IMAGE",
-            "CUDA_VISIBLE_DEVICES", "AIRFLOW_CONN_SLACK_API_DEFAULT", "AIRFLOW_CONN_TRADEWIND_SLACK_TOKEN",
-            "AIRFLOW__API__BASE_URL")  # fmt: skip
+            "TRADEWIND_GPUS", "TRADEWIND_TASK_GPUS", "TRADEWIND_GPU_POOL", "TRADEWIND_LEASE_DIR",
+            "TRADEWIND_MOUNT_ROOTS", "TRADEWIND_MODEL_CACHE", "TRADEWIND_JOB_ID", "TRADEWIND_TASK_ID", "DOCKER_HOST",
+            "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "HIP_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",
+            "AIRFLOW_CONN_SLACK_API_DEFAULT", "AIRFLOW_CONN_TRADEWIND_SLACK_TOKEN",
+            "AIRFLOW_CONN_HUGGINGFACE_DEFAULT", "AIRFLOW_CONN_OPENAI_DEFAULT", "AIRFLOW__API__BASE_URL")  # fmt: skip
 HOSTILE = "<!channel> {{ 7*7 }} {% no tag %} & <b>"  # rendered it would say 49, or raise
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -77,7 +80,9 @@ def python() -> Python:
 @pytest.fixture
 def context() -> dict[str, Any]:
     """What of a task's context the operators and notifiers read."""
-    ti = SimpleNamespace(dag_id="trade_qa", run_id="manual__2026-11-20T02:00:00+00:00", task_id="a_task", try_number=1)
+    ti = SimpleNamespace(
+        dag_id="trade_qa", run_id="manual__2026-11-20T02:00:00+00:00", task_id="a_task", try_number=1, stats_tags={}
+    )
     return {"ti": ti, "task_instance": ti, "run_id": ti.run_id}
 
 

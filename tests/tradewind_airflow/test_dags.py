@@ -22,13 +22,17 @@ assert bag.dags and not bag.import_errors, bag.import_errors
 """
 
 
-@pytest.fixture
-def dags(airflow_database: None, project: Path) -> dict[str, Any]:
+def _read(project: Path) -> dict[str, Any]:
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(str(project / "dags"))
     assert bag.import_errors == {}
     return dict(bag.dags)
+
+
+@pytest.fixture
+def dags(airflow_database: None, project: Path) -> dict[str, Any]:
+    return _read(project)
 
 
 def test_each_dag_file_holds_one_dag(dags: dict[str, Any], project: Path) -> None:
@@ -79,6 +83,37 @@ def test_no_secret_reaches_the_serialised_dag(python: Any, name: str) -> None:
     assert SECRETS[name] not in serialised
 
 
+def test_what_trains_or_answers_knows_where_the_secrets_are_and_nothing_else_does(dags: dict[str, Any]) -> None:
+    references = {
+        "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
+        "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
+    }
+    known = {task_id: dags["trade_qa"].get_task(task_id).secrets for task_id in ORDER[:-1]}
+    assert known.pop("prepare") == known.pop("report") == {}
+    assert known == dict.fromkeys(("adapt", "finetune", "evaluate"), references)
+
+
+def test_without_settings_each_stage_is_a_subprocess_without_gpus(dags: dict[str, Any]) -> None:
+    for task_id in ORDER[:-1]:
+        task = dags["trade_qa"].get_task(task_id)
+        assert (task.image, task.gpus, task.pool, task.pool_slots) == ("", 0, "default_pool", 1)
+
+
+def test_image_and_gpus_are_those_that_the_deployment_names(
+    airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEWIND_IMAGE", "trainer:7")
+    monkeypatch.setenv("TRADEWIND_TASK_GPUS", "2")
+    monkeypatch.setenv("TRADEWIND_GPU_POOL", "gpus_of_this_host")
+    dag = _read(project)["trade_qa"]
+    for task_id in ORDER[:-1]:
+        task = dag.get_task(task_id)
+        with_gpus = task_id in ("adapt", "finetune", "evaluate")
+        expected = (2, "gpus_of_this_host", 2, "2g") if with_gpus else (0, "default_pool", 1, None)
+        assert (task.gpus, task.pool, task.pool_slots, task.shm_size) == expected
+        assert task.image == "trainer:7"
+
+
 @pytest.mark.parametrize("task_id", ORDER)
 def test_template_fields_render(
     dags: dict[str, Any], context: dict[str, Any], task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -98,4 +133,4 @@ def test_template_fields_render(
     if task_id == "notify":
         assert task.channel == "#tradewind"
     else:
-        assert (task.recipe, task.seed, Path(task.data).is_dir()) == ("tiny", "42", True)
+        assert (task.recipe, task.seed, task.data) == ("tiny", "42", "embedded:en")

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from tradewind.config import TrainingConfig
 from tradewind.errors import UserError
 from tradewind.files import read_jsonl
+from tradewind.sources.location import SAMPLES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger("tradewind")
-SAMPLES = Path(__file__).parents[1] / "samples"
 VOCABULARY = 2560
 SEED = 20
 # The layout of Gemma's chat format: roles user and model, a turn between two marks, no system role.

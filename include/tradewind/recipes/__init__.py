@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from tradewind.config import Recipe, RunConfig
 from tradewind.errors import UserError
+from tradewind.sources.location import absolute
 
 SHIPPED = Path(__file__).parent
 Key = tuple[str | int, ...]
@@ -29,7 +30,7 @@ def resolve(recipe: str, data_dir: str | Path, seed: int = 42, overrides: Mappin
 
     Args:
         recipe: the name of a shipped recipe, or the path of a YAML file.
-        data_dir: the folder of raw documents; made absolute.
+        data_dir: the folder of raw documents, made absolute, or `embedded:en`, the samples.
         overrides: dotted keys and their values, such as `{"finetune.learning_rate": 1e-4}`.
 
     Raises:
@@ -40,7 +41,7 @@ def resolve(recipe: str, data_dir: str | Path, seed: int = 42, overrides: Mappin
     for dotted, value in (overrides or {}).items():
         stated = _merge(stated, _nested(dotted.split("."), value))
     merged = _merge(Recipe().model_dump(), stated)
-    own = {"recipe": path.stem, "data_dir": str(Path(data_dir).expanduser().resolve()), "seed": seed}
+    own = {"recipe": path.stem, "data_dir": absolute(data_dir), "seed": seed}
     try:
         Recipe.model_validate(merged)  # alone: a recipe must not state what belongs to the run
         return RunConfig.model_validate(merged | own)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from tradewind.config import RunConfig
@@ -13,6 +12,7 @@ from tradewind.files import write_jsonl
 from tradewind.near_duplicates import near_duplicates
 from tradewind.preflight import check_recipe
 from tradewind.sources import read_documents
+from tradewind.sources.location import locate_documents
 from tradewind.sources.record import Documents, Pair, Record
 from tradewind.split import KINDS, Split, corpus, split_pairs
 from tradewind.stages.stage_run import StageRun
@@ -32,7 +32,7 @@ def prepare(config: RunConfig) -> Prepared:
     Raises:
         UserError: as `read_documents` and `split_pairs` do.
     """
-    documents = read_documents(Path(config.data_dir), config.data)
+    documents = read_documents(locate_documents(config.data_dir), config.data)
     _remove_near_duplicates(documents, config.data.near_duplicate_threshold)
     try:
         split = split_pairs(documents, config.split, config.seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import logging
+import os
 import platform
 import time
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import tradewind
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.lease import run_dir_lock
-from tradewind.results import Artifact, Stage, StageResult
+from tradewind.results import UPSTREAM, Artifact, Stage, StageResult
 from tradewind.run_dir import RunDir, fingerprint
 
 log = logging.getLogger("tradewind")
@@ -75,6 +76,8 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir) -> StageResult:
             status, reason = "skipped", str(skipped)
             log.info("%s: skipped: %s", name, reason)
         result = StageResult(
+            job_id=os.environ.get("TRADEWIND_JOB_ID"),
+            task_id=os.environ.get("TRADEWIND_TASK_ID"),
             stage=name,
             status=status,
             reason=reason,
@@ -103,15 +106,8 @@ def _inputs(name: Stage, run_dir: RunDir) -> dict[str, Artifact]:
     Raises:
         UserError: a stage is missing, or was made from what an earlier stage has since replaced.
     """
-    needs: dict[Stage, tuple[Stage, ...]] = {
-        "prepare": (),
-        "adapt": ("prepare",),
-        "finetune": ("prepare", "adapt"),
-        "evaluate": ("prepare", "adapt", "finetune"),
-        "report": ("prepare", "adapt", "finetune", "evaluate"),
-    }
     found: dict[str, Artifact] = {}
-    for upstream in needs[name]:
+    for upstream in UPSTREAM[name]:
         if upstream in ("adapt", "finetune") and not run_dir.result_file(upstream).exists():
             continue
         result = run_dir.result(upstream)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tradewind.__main__ import SAMPLES
+from tradewind.__main__ import DEFAULT_DATA
 from tradewind.errors import UserError
 from tradewind.preflight import check_judge, check_recipe
 from tradewind.recipes import resolve
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="run the DAG once, to its end")
     run.add_argument("--recipe", default="tiny")
-    run.add_argument("--data", type=Path, default=SAMPLES / "en")
+    run.add_argument("--data", default=DEFAULT_DATA)
     run.add_argument("--seed", type=int, default=42)
     run.set_defaults(command=_run)
     up = commands.add_parser("up", help="start Airflow with its page, until Ctrl-C")

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewind_airflow.gpus import inventory
+
 USER = "admin"
 
 
@@ -64,4 +66,8 @@ class LocalHome:
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",  # so a task that was cleared ends within five seconds
+            # Who starts this may read all of it anyway; on a shared server the list is short.
+            "TRADEWIND_MOUNT_ROOTS": os.environ.get("TRADEWIND_MOUNT_ROOTS", "/"),
+            "TRADEWIND_TASK_GPUS": os.environ.get("TRADEWIND_TASK_GPUS", "1" if inventory() else "0"),
         }

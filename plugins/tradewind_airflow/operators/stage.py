@@ -4,55 +4,79 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.docker.operators.docker import DockerOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow.sdk.log import mask_secret
-from docker.types import DeviceRequest, Mount
 from setproctitle import getproctitle
 
-from tradewind.errors import UserError
+from tradewind.config import RunConfig
+from tradewind.errors import TemporaryError, UserError
 from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
 from tradewind.recipes import resolve
-from tradewind.results import STAGES, Stage
+from tradewind.results import STAGES, Stage, StageResult
 from tradewind.run_dir import RunDir
 from tradewind_airflow.child import StageProcess, command_line
+from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.containers.job import ContainerJob
+from tradewind_airflow.containers.launch import container_job, in_container
+from tradewind_airflow.containers.retry import retry_follows
+from tradewind_airflow.gpu_choice import GpuChoice
+from tradewind_airflow.gpus import POOL_VARIABLE, inventory
+from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-CONTAINER_RUN_DIR = Path("/pipeline/run")
-CONTAINER_DATA_DIR = Path("/pipeline/input1")
-_FAULT_OF_INPUT = 2  # exit code of tradewind's command line: a retry cannot help
+
+# DockerOperator's, but what they say is decided here: to take them and do otherwise would mislead.
+_NOT_TAKEN = frozenset(
+    {"auto_remove", "command", "container_name", "device_requests", "environment", "mem_limit",
+     "mount_tmp_dir", "privileged", "retrieve_output", "retrieve_output_path", "skip_on_exit_code", "tty", "xcom_all"}
+)  # fmt: skip
 
 
-class StageOperator(DockerOperator):
+class StageOperator(ResumableJobMixin, DockerOperator):
     """Run one stage in a container, or, with no `image`, in a subprocess of the worker.
 
     The task's XCom is the stage's `StageResult` as JSON, read from the `result.json` that the stage
     published, never from its log. A stage that the recipe turned off makes the task *skipped*.
 
+    A container outlives the loss of its worker: the retry finds and follows it. It ends within
+    seconds when the task is cleared or marked otherwise. A subprocess ends with its worker.
+
     Args:
         stage: `prepare`, `adapt`, `finetune`, `evaluate` or `report`.
         recipe: name or path of a recipe (templated).
-        data: folder of documents (templated).
+        data: folder of documents, or `embedded:en` (templated).
         seed: seed of split, training and bootstrap (templated).
         overrides: settings that differ from the recipe's, by dotted key (templated).
         run_dir: the run's folder (templated); all stages of a run share it.
         image: container image that holds `tradewind`; None for a subprocess (templated).
-        gpus: the indices or UUIDs of the GPUs that this task may use; none: CPU.
-        kwargs: everything else is DockerOperator's: `environment`, `private_environment`,
-            `mem_limit`, `shm_size`, `mounts`, `network_mode`, ... The two environments reach a
-            subprocess as well; a secret belongs in `private_environment`, which is never rendered.
+        gpus: how many GPUs the task has for itself; 0: none is visible to it. They are chosen when
+            the task runs; until enough are free it waits.
+        cpus: a limit in cores, of a container only.
+        memory: a limit such as `24g`, of a container only; swap adds nothing to it.
+        env: environment variables of the stage (templated).
+        secrets: environment variables of the stage that are read when the task runs, each from
+            `connection:ID` (its password), `variable:KEY` or `env:NAME`, or from the first of several
+            that is set. They reach a container on its standard input, so neither Airflow's database
+            nor the engine's description of the container holds them.
+        pool: Airflow's pool, else the one that `TRADEWIND_GPU_POOL` names for a task with GPUs, which
+            then takes as many of its slots.
+        kwargs: everything else is DockerOperator's: `shm_size`, `mounts`, `network_mode`, `user`, ...
     """
 
     template_fields: Sequence[str] = (
         *DockerOperator.template_fields, "recipe", "data", "seed", "overrides", "run_dir",
     )  # fmt: skip
+    external_id_key = "tradewind_container"
 
     def __init__(
         self,
@@ -64,92 +88,200 @@ class StageOperator(DockerOperator):
         overrides: Mapping[str, Any] | None = None,
         run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
         image: str | None = None,
-        gpus: Sequence[str] = (),
+        gpus: int = 0,
+        cpus: float | None = None,
+        memory: str | None = None,
+        env: Mapping[str, str] | None = None,
+        secrets: Mapping[str, SecretReference] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("trigger_rule", "none_failed")  # a stage goes on after one that was skipped
-        super().__init__(image=image or "", mount_tmp_dir=False, **kwargs)
+        if refused := sorted(_NOT_TAKEN & set(kwargs)):
+            raise TypeError(f"StageOperator takes no {refused[0]}; see its own arguments (env, memory, gpus, ...)")
         if stage not in STAGES:
             raise ValueError(f"stage {stage!r} is unknown; stages are {', '.join(STAGES)}")
-        if isinstance(gpus, str):
-            raise TypeError(f"gpus is a sequence of indices or UUIDs, such as ['0'], not the text {gpus!r}")
-        if not all(isinstance(gpu, str) for gpu in gpus):
-            raise TypeError(f"gpus holds indices or UUIDs as text, such as ['0'], not {list(gpus)!r}")
+        if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
+            raise TypeError(f"gpus is how many the task needs, such as 1, not {gpus!r}")
+        if cpus is not None and cpus <= 0:
+            raise ValueError(f"cpus is a limit in cores, such as 2.5, not {cpus!r}")
+        kwargs.setdefault("trigger_rule", "none_failed")  # a stage goes on after one that was skipped
+        pool = os.environ.get(POOL_VARIABLE)
+        if gpus and pool and not {"pool", "pool_slots"} & {*kwargs, *(kwargs.get("default_args") or {})}:
+            # No more than there are: Airflow lets such a task wait for ever, and here it is to fail with a reason.
+            kwargs |= {"pool": pool, "pool_slots": min(gpus, len(inventory()) or gpus)}
+        super().__init__(
+            image=image or "", mem_limit=memory, environment=dict(env or {}), mount_tmp_dir=False, **kwargs
+        )
+        check_references(secrets or {})
         self.stage = stage
         self.recipe = recipe
         self.data = data
         self.seed = seed
         self.overrides = dict(overrides or {})
         self.run_dir = run_dir
-        self.gpus = list(gpus)
+        self.gpus = gpus
+        self.cpu_limit = cpus
+        self.secrets = dict(secrets or {})
+        self._choice: GpuChoice | None = None
         self._child: StageProcess | None = None
+        self._job: ContainerJob | None = None
+        self._finished_try = ""
+        self._ti: Any = None
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
         """Run the stage to its end and return its published result.
 
         Raises:
-            AirflowFailException: a fault of input, named in one line; no retry can help.
+            AirflowFailException: a fault that no retry can mend, named in one line.
             AirflowException: the stage ended otherwise without a result; a retry resumes it.
             AirflowSkipException: the recipe turned the stage off.
         """
+        self._ti = context["ti"]
+        identity = Identity.of(context)
         run_dir = RunDir(Path(self.run_dir))
-        for secret in self._private_environment.values():
-            mask_secret(secret)
-        config = self._write_config(run_dir)
-        self.environment = dict(self.environment) | _identity(context)
-        if self.image:
-            self._run_container(run_dir, config, context)
-        else:
-            self._run_subprocess(run_dir, config)
-        result = run_dir.result(self.stage)
+        try:
+            self._choice = choice = GpuChoice(self.gpus, busy=f"{identity.job_id} {identity.task_id}")
+            config = resolve(self.recipe, self.data, _seed(self.seed), self.overrides)
+            if self.image:
+                self._run_container(run_dir, config, identity, choice, context)
+            else:
+                self._run_subprocess(run_dir, config, identity, choice)
+            result = self._published(run_dir, identity.job_id)
+        except TemporaryError as error:
+            raise AirflowException(str(error)) from error
+        except UserError as error:
+            raise AirflowFailException(str(error)) from error
         if result.status == "skipped":
             raise AirflowSkipException(result.reason)
         return result.model_dump(mode="json")
 
     def on_kill(self) -> None:
-        """Stop the stage with its task: marked failed, cleared or timed out."""
+        """Stop the stage with its task: marked failed or skipped, cleared, or timed out.
+
+        Airflow calls this as well when only the worker is told to end. A container is then left to
+        the retry.
+
+        Raises:
+            AirflowException: the container was left; ends `execute` where this runs in a signal's handler.
+        """
+        if self._choice is not None:
+            self._choice.stop()
         if self._child is not None:
             self._child.stop()
-        elif self.image:
-            super().on_kill()
+        timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
+        if self._job is not None and self._job.stop(lambda: not timed_out and retry_follows(self._ti)):
+            raise AirflowException(
+                f"{self.task_id}: the worker is ending; the container goes on and a retry follows it"
+            )
 
-    def _write_config(self, run_dir: RunDir) -> Path:
-        data = str(CONTAINER_DATA_DIR) if self.image else self.data
+    def submit_job(self, context: Context) -> str:
+        """Start the stage's container; ResumableJobMixin keeps the id that this returns."""
+        del context
+        return self._running_job.submit()
+
+    def get_job_status(self, external_id: Any, context: Context) -> str:
+        """`running`, `succeeded`, `failed` or `gone`."""
+        del context
+        return self._running_job.status(external_id)
+
+    def is_job_active(self, status: str) -> bool:
+        """Whether a retry follows this container: also one that ended well, for the rest of its log."""
+        return status in ("running", "succeeded")
+
+    def is_job_succeeded(self, status: str) -> bool:
+        """No container is left at once: see `is_job_active`."""
+        del status
+        return False
+
+    def poll_until_complete(self, external_id: Any, context: Context) -> None:
+        """Pass on the container's log until its end; raise where that was no success."""
+        job = self._running_job
+        store = context.get("task_state_store")
+        keep = (lambda new: store.set(self.external_id_key, new)) if store is not None else (lambda _: None)
         try:
-            config = resolve(self.recipe, data, _seed(self.seed), self.overrides)
-        except UserError as error:
-            raise AirflowFailException(str(error)) from error
+            self._finished_try = job.follow(external_id, self._log_line, keep)
+        finally:
+            # The container is gone. Kept, its id would outlast a clear.
+            if store is not None:
+                store.delete(self.external_id_key)
+
+    def get_job_result(self, external_id: Any, context: Context) -> None:
+        """Nothing: the result is read from the run's folder, whichever way the container came to its end."""
+        del external_id, context
+
+    @property
+    def _running_job(self) -> ContainerJob:
+        if self._job is None:
+            raise RuntimeError("a container is asked for outside of execute")
+        return self._job
+
+    def _write_config(self, run_dir: RunDir, config: RunConfig) -> Path:
         # The stage itself makes it the run's, once it holds the run directory's lock.
         run_dir.path.mkdir(parents=True, exist_ok=True)
         path = run_dir.path / f".{self.stage}.config.json"
         write_atomically(path, config.model_dump_json(indent=1))
         return path
 
-    def _run_subprocess(self, run_dir: RunDir, config: Path) -> None:
+    def _all_secrets(self) -> dict[str, str]:
+        for secret in self._private_environment.values():
+            mask_secret(secret)
+        return {**self._private_environment, **read_secrets(self.secrets)}
+
+    def _run_container(
+        self, run_dir: RunDir, config: RunConfig, identity: Identity, choice: GpuChoice, context: Context
+    ) -> None:
+        config_file = self._write_config(run_dir, in_container(config))
+        self._job = container_job(
+            self,
+            self.stage,
+            identity,
+            run_dir,
+            config,
+            config_file=config_file,
+            choice=choice,
+            cpus=self.cpu_limit,
+            secrets=self._all_secrets(),
+        )
+        try:
+            self._job.claim()
+            self._job.clear_others()
+            self.execute_resumable(context)
+        finally:
+            self._job.finish()
+
+    def _run_subprocess(self, run_dir: RunDir, config: RunConfig, identity: Identity, choice: GpuChoice) -> None:
         if getproctitle().startswith("airflow worker"):  # set by Airflow's task runner, not by `dags test`
             # The stage dies with this process; so that it also dies with the supervisor, this process must.
             die_with_parent(os.getppid())
-        own = {"CUDA_VISIBLE_DEVICES": ",".join(self.gpus)}
-        environment = {**own, **self.environment, **self._private_environment}
-        self._child = StageProcess(command_line(self.stage, config, run_dir.path), environment)
-        ended = self._child.run(self._log_line)
-        if ended.returncode == _FAULT_OF_INPUT:
+        config_file = self._write_config(run_dir, config)
+        environment = {**self.environment, **self._all_secrets(), **identity.environment()}
+        self._finished_try = identity.task_id
+        while True:
+            gpus = choice.take()
+            arguments = command_line(self.stage, config_file, run_dir.path, choice.arguments(gpus))
+            self._child = StageProcess(arguments, environment | choice.process_environment(gpus))
+            ended = self._child.run(self._log_line)
+            if not choice.was_taken(ended.returncode):
+                break
+        if ended.returncode == UserError.exit_code:
             raise AirflowFailException(ended.why())
         if ended.returncode != 0:
             raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {ended.why()}")
 
-    def _run_container(self, run_dir: RunDir, config: Path, context: Context) -> None:
-        arguments = command_line(self.stage, CONTAINER_RUN_DIR / config.name, CONTAINER_RUN_DIR)
-        self.command = ["python", "-m", "tradewind", *arguments]
-        self.mounts = [
-            *self.mounts,
-            Mount(str(CONTAINER_RUN_DIR), str(run_dir.path), "bind"),
-            Mount(str(CONTAINER_DATA_DIR), str(Path(self.data).resolve()), "bind", read_only=True),
-        ]
-        if self.gpus:
-            # Explicit ids: a count would give every container the same first GPUs.
-            self.device_requests = [DeviceRequest(device_ids=self.gpus, capabilities=[["gpu"]])]
-        super().execute(context)
+    def _published(self, run_dir: RunDir, job_id: str) -> StageResult:
+        """The result that the try which just ended left; UserError where it is not that."""
+        path = run_dir.result_file(self.stage)
+        if path.exists() and path.stat().st_uid != os.geteuid():
+            raise UserError(
+                f"{path}: written by user {path.stat().st_uid}, but the worker is user {os.geteuid()} and could "
+                "not clear it; leave `user` to the operator"
+            )
+        result = run_dir.result(self.stage)
+        if (result.job_id, result.task_id, result.stage) != (job_id, self._finished_try, self.stage):
+            raise UserError(
+                f"{path}: is of {result.job_id} {result.task_id}, not of {job_id} {self._finished_try}; "
+                "the stage ended without publishing: does the image run `tradewind`?"
+            )
+        return result
 
     def _log_line(self, line: str) -> None:
         """A line of the stage's, at the level it begins with."""
@@ -163,12 +295,3 @@ def _seed(seed: str | int) -> int:
         return int(seed)
     except (TypeError, ValueError):
         raise UserError(f"seed: '{seed}' is not a whole number; give one from 0 to {2**32 - 1}") from None
-
-
-def _identity(context: Context) -> dict[str, str]:
-    """What tells a stage, and whoever reads its log, which task it is."""
-    ti = context["ti"]
-    return {
-        "TRADEWIND_JOB_ID": f"{ti.dag_id}/{ti.run_id}",
-        "TRADEWIND_TASK_ID": f"{ti.task_id}/{ti.try_number}",
-    }

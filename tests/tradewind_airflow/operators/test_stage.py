@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,9 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 import tradewind
+from tradewind.errors import UserError
 from tradewind.results import StageResult
+from tradewind.run_dir import RunDir
 from tradewind_airflow.operators.gemma import GemmaAdaptOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
 from tradewind_airflow.operators.qa import QAConversionOperator
 from tradewind_airflow.operators.report import ReportOperator
@@ -34,6 +37,7 @@ def test_the_xcom_is_the_published_result(tmp_path: Path, context: Context) -> N
     assert value == json.loads((tmp_path / "prepare/result.json").read_text(encoding="utf-8"))
     result = StageResult.model_validate(value)
     assert (result.stage, result.status, result.seed) == ("prepare", "success", 7)
+    assert (result.job_id, result.task_id) == ("trade_qa/manual__2026-11-20T02:00:00+00:00", "a_task/1")
     assert all((tmp_path / artifact.path).is_file() for artifact in result.outputs.values())
     assert len(json.dumps(value)) < 16_000  # small enough for Airflow's database
     config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
@@ -52,6 +56,7 @@ def test_the_stages_lines_are_the_tasks_lines(tmp_path: Path, context: Context, 
     ("changes", "named"),
     [
         ({"data": "/nowhere/at/all"}, "/nowhere/at/all"),
+        ({"data": "embedded:fr"}, "embedded are embedded:en, embedded:ko"),
         ({"recipe": "tinny"}, "did you mean 'tiny'"),
         ({"recipe": "/nowhere/own.yaml"}, "/nowhere/own.yaml"),
         ({"overrides": {"finetune.learning_rat": 1}}, "finetune.learning_rat"),
@@ -142,14 +147,101 @@ def test_each_operator_is_one_stage(operator: Callable[..., StageOperator], stag
     assert {"recipe", "data", "seed", "overrides", "run_dir", "image"} <= set(made.template_fields)
 
 
+GPUS = "gpus is how many the task needs, such as 1, not "
+CPUS = "cpus is a limit in cores, such as 2.5, not "
+
+
+@pytest.mark.parametrize("pool", ["", "gpus_of_this_host"])
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
-        ({"stage": "deploy"}, ValueError, "'deploy' is unknown; stages are prepare, adapt"),
-        ({"stage": "adapt", "gpus": "0"}, TypeError, r"such as \['0'\]"),
-        ({"stage": "adapt", "gpus": [0]}, TypeError, r"such as \['0'\]"),
+        ({"stage": "deploy"}, ValueError, "stage 'deploy' is unknown; stages are prepare, adapt"),
+        ({"gpus": "1"}, TypeError, GPUS),
+        ({"gpus": ["0"]}, TypeError, GPUS),
+        ({"gpus": 1.0}, TypeError, GPUS),
+        ({"gpus": True}, TypeError, GPUS),
+        ({"gpus": -1}, TypeError, GPUS),
+        ({"gpus": None}, TypeError, GPUS),
+        ({"cpus": 0}, ValueError, CPUS),
+        ({"cpus": -1.5}, ValueError, CPUS),
+        ({"mem_limit": "2g"}, TypeError, "StageOperator takes no mem_limit"),
+        ({"retrieve_output": True}, TypeError, "StageOperator takes no retrieve_output"),
+        ({"privileged": True}, TypeError, "StageOperator takes no privileged"),
+        ({"device_requests": []}, TypeError, "StageOperator takes no device_requests"),
+        ({"command": ["true"]}, TypeError, "StageOperator takes no command"),
+        ({"secrets": {"HF_TOKEN": "hf-marker"}}, ValueError, r"secrets['HF_TOKEN'] is not 'connection:ID', "),
     ],
 )
-def test_the_constructor_refuses(wrong: dict[str, Any], error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
-        StageOperator(task_id="t", **wrong)
+def test_the_constructor_refuses(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], error: type[Exception], words: str, pool: str
+) -> None:
+    monkeypatch.setenv("TRADEWIND_GPU_POOL", pool)
+    with pytest.raises(error) as caught:
+        StageOperator(**{"task_id": "t", "stage": "adapt"} | wrong)
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("settings", "pool", "slots"),
+    [
+        ({"gpus": 2}, "gpus_of_this_host", 2),
+        ({"gpus": 5}, "gpus_of_this_host", 3),  # no more than there are: such a task is to run and say why it fails
+        ({"gpus": 0}, "default_pool", 1),
+        ({"gpus": 2, "pool": "own", "pool_slots": 3}, "own", 3),
+        ({"gpus": 2, "pool": "own"}, "own", 1),
+        ({"gpus": 2, "default_args": {"pool": "own"}}, "own", 1),
+    ],
+)
+def test_tasks_with_gpus_queue_in_their_own_pool_where_one_is_named(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], pool: str, slots: int
+) -> None:
+    monkeypatch.setenv("TRADEWIND_GPU_POOL", "gpus_of_this_host")
+    monkeypatch.setenv("TRADEWIND_GPUS", "0,1,2")
+    operator = GemmaAdaptOperator(task_id="adapt", **settings)
+    assert (operator.pool, operator.pool_slots) == (pool, slots)
+
+
+def test_without_a_pool_of_gpus_all_queue_together() -> None:
+    operator = GemmaAdaptOperator(task_id="adapt", gpus=2)
+    assert (operator.pool, operator.pool_slots) == ("default_pool", 1)
+
+
+def _published_by(folder: Path, *, job: str | None, task: str | None, stage: Any = "adapt") -> Path:
+    result = StageResult(
+        job_id=job, task_id=task, stage=stage, started_at="now", seconds=1, seed=1, config={}, versions={}
+    )
+    (folder / "adapt").mkdir()
+    (folder / "adapt/result.json").write_text(result.model_dump_json(), encoding="utf-8")
+    return folder / "adapt/result.json"
+
+
+def _read_as(folder: Path, job: str, task: str) -> StageResult:
+    operator = GemmaAdaptOperator(task_id="adapt")
+    operator._finished_try = task
+    return operator._published(RunDir(folder), job)
+
+
+def test_the_result_of_this_very_try_is_taken(tmp_path: Path) -> None:
+    _published_by(tmp_path, job="d/r", task="adapt/2")
+    assert _read_as(tmp_path, "d/r", "adapt/2").stage == "adapt"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"job": "d/r0"}, {"task": "adapt/1"}, {"task": "prepare/2"}, {"job": None, "task": None}, {"stage": "prepare"}],
+)
+def test_a_result_that_another_try_left_is_not_taken_for_this_ones(tmp_path: Path, other: dict[str, Any]) -> None:
+    path = _published_by(tmp_path, **{"job": "d/r", "task": "adapt/2"} | other)
+    with pytest.raises(UserError, match="the stage ended without publishing") as caught:
+        _read_as(tmp_path, "d/r", "adapt/2")
+    assert str(caught.value).startswith(f"{path}: is of ")
+    assert "not of d/r adapt/2" in str(caught.value)
+
+
+def test_a_result_that_the_worker_could_not_clear_is_told(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file to another user")
+    path = _published_by(tmp_path, job="d/r", task="adapt/2")
+    os.chown(path, 1234, 1234)
+    with pytest.raises(UserError, match="written by user 1234, but the worker is user 0"):
+        _read_as(tmp_path, "d/r", "adapt/2")

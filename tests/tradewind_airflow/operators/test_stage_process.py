@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import select
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +16,12 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Context
+from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 import tradewind
 from tradewind_airflow.operators.qa import QAConversionOperator
+from tries import wait_for
 
 SAMPLES = Path(tradewind.__file__).parent / "samples" / "en"
 DEADLINE = 60.0
@@ -43,32 +43,16 @@ operator.execute({"ti": ti})
 """
 
 
-@pytest.fixture(scope="module")
-def long_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Documents that keep `prepare` busy for most of a minute: nothing here waits for its end."""
-    folder = tmp_path_factory.mktemp("documents")
-    dice = random.Random(1)
-    words = [f"{dice.randrange(16**6):x}" for _ in range(5000)]
-    terms = [{"term": f"term {n}", "description": " ".join(dice.choices(words, k=12))} for n in range(60_000)]
-    (folder / "term_data").mkdir()
-    (folder / "term_data/terms.json").write_text(json.dumps(terms), encoding="utf-8")
-    return folder
-
-
-def _wait_for(condition: Callable[[], int | None]) -> int:
-    end = time.monotonic() + DEADLINE
-    while (found := condition()) is None:
-        assert time.monotonic() < end, "nothing within the deadline"
-        time.sleep(0.02)
-    return found
-
-
 def _writer(run_dir: Path) -> int | None:
     """The process that holds the run, as it says itself."""
     try:
         return int(json.loads((run_dir / ".lock").read_text(encoding="utf-8"))["pid"])
     except (OSError, ValueError):
         return None
+
+
+def _stage_of(run_dir: Path) -> int:
+    return int(wait_for(lambda: _writer(run_dir), "a stage at work"))
 
 
 def _assert_ends(pidfd: int) -> None:
@@ -92,7 +76,7 @@ def _running(operator: QAConversionOperator, context: Context) -> Iterator[tuple
     with ThreadPoolExecutor(1) as pool:
         outcome = pool.submit(operator.execute, context)
         try:
-            yield _wait_for(lambda: _writer(Path(operator.run_dir))), outcome
+            yield _stage_of(Path(operator.run_dir)), outcome
         finally:
             operator.on_kill()
 
@@ -104,8 +88,10 @@ def _prepare(data: Path, run_dir: Path, **more: Any) -> QAConversionOperator:
 @pytest.fixture
 def busy(tmp_path: Path, long_work: Path) -> QAConversionOperator:
     """A task whose stage is at work for as long as a test needs."""
-    private = {"HF_TOKEN": "hf-marker"}
-    return _prepare(long_work, tmp_path, environment={"COLOUR": "blue"}, private_environment=private)
+    env = {"COLOUR": "blue", "BOTH": "shown", "TRADEWIND_TASK_ID": "forged"}
+    private = {"OPENAI_API_KEY": "sk-key-of-ours", "BOTH": "not-shown-1"}
+    secrets = {"HF_TOKEN": ("env:ABSENT", "env:TOKEN_OF_OURS")}
+    return _prepare(long_work, tmp_path, env=env, private_environment=private, secrets=secrets)
 
 
 def test_on_kill_ends_the_stage(tmp_path: Path, busy: QAConversionOperator, context: Context) -> None:
@@ -133,7 +119,7 @@ def test_the_stage_ends_with_the_task_and_with_its_supervisor(tmp_path: Path, lo
         try:
             assert supervisor.stdout is not None
             task_pid = int(supervisor.stdout.readline())
-            with _pidfd(task_pid) as task, _pidfd(_wait_for(lambda: _writer(run_dir))) as stage:
+            with _pidfd(task_pid) as task, _pidfd(_stage_of(run_dir)) as stage:
                 os.kill(task_pid if killed == "task" else supervisor.pid, signal.SIGKILL)
                 _assert_ends(task)
                 _assert_ends(stage)
@@ -152,13 +138,16 @@ def test_what_the_stage_knows(busy: QAConversionOperator, context: Context, monk
     for name in kept_out:
         monkeypatch.setenv(name, "not-for-a-stage")
     monkeypatch.setenv("HTTPS_PROXY_OF_OURS", "kept")
+    monkeypatch.setenv("TOKEN_OF_OURS", "hf-token-of-ours")
     with _running(busy, context) as (pid, _):
         environment = _environment_of(pid)
     assert "not-for-a-stage" not in environment.values()
     assert [name for name in environment if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_", "SLACK_"))] == []
     expected = {
         "COLOUR": "blue",
-        "HF_TOKEN": "hf-marker",
+        "BOTH": "not-shown-1",
+        "HF_TOKEN": "hf-token-of-ours",
+        "OPENAI_API_KEY": "sk-key-of-ours",
         "HTTPS_PROXY_OF_OURS": "kept",
         "TRADEWIND_JOB_ID": "trade_qa/manual__2026-11-20T02:00:00+00:00",
         "TRADEWIND_TASK_ID": "a_task/1",
@@ -166,27 +155,25 @@ def test_what_the_stage_knows(busy: QAConversionOperator, context: Context, monk
     assert environment.items() >= expected.items()
 
 
-@pytest.mark.parametrize(("gpus", "visible"), [(["0"], "0"), (["1", "GPU-8f2a"], "1,GPU-8f2a"), ([], "")])
-def test_the_stage_sees_its_gpus_only(
-    busy: QAConversionOperator, context: Context, monkeypatch: pytest.MonkeyPatch, gpus: list[str], visible: str
-) -> None:
-    """StageOperator's own word: "the GPUs that this task may use; none: CPU"."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
-    busy.gpus = gpus
-    with _running(busy, context) as (pid, _):
-        assert _environment_of(pid).get("CUDA_VISIBLE_DEVICES") == visible
-
-
+@pytest.mark.parametrize(
+    ("secret", "given"),
+    [
+        ("private-marker-4711", {"private_environment": {"HF_TOKEN": "private-marker-4711"}}),
+        ("referred-marker-4712", {"secrets": {"HF_TOKEN": "env:TOKEN_OF_OURS"}}),
+    ],
+)
 def test_a_secret_stays_out_of_fields_logs_result_and_files(
-    tmp_path: Path, context: Context, events: list[Any]
-) -> None:
-    secret = "hf-marker-4711"
-    operator = _prepare(SAMPLES, tmp_path, private_environment={"HF_TOKEN": secret})
+    tmp_path: Path, context: Context, events: list[Any], monkeypatch: pytest.MonkeyPatch, secret: str,
+    given: dict[str, Any],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("TOKEN_OF_OURS", secret)
+    operator = _prepare(SAMPLES, tmp_path, **given)
     operator.render_template_fields(context)
     result = operator.execute(context)
     assert secret not in repr({field: getattr(operator, field) for field in operator.template_fields})
     assert events
     assert secret not in repr(events) + repr(operator) + json.dumps(result)
+    assert redact(f"a log line with {secret}") == "a log line with ***"
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert written
     assert not [path for path in written if secret.encode() in path.read_bytes()]

@@ -1,0 +1,44 @@
+"""What went wrong in words a user can act on, where the exception alone does not tell."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from tradewind.errors import UserError
+
+# A full disk comes out of torch, safetensors and pyarrow as errors of their own, with the system's words in them.
+_DISK_FULL = ("No space left on device", "os error 28", "Errno 28", "iostream error")
+
+
+def told_to_user(error: BaseException, run_dir: Path | None = None) -> UserError | None:
+    """The one line for this failure; None where only a traceback can help.
+
+    Args:
+        run_dir: where the command writes, for an error that does not say.
+    """
+    if isinstance(error, UserError):
+        return error
+    if _is_disk_full(error):
+        place = getattr(error, "filename", None) or run_dir or "the working folder"
+        return UserError(f"{place}: the disk is full; free space, then clear the task")
+    if isinstance(error, OSError) and error.filename is not None:
+        return UserError(f"{error.filename}: {error.strerror}; check the path, its rights and the disk")
+    if type(error).__name__ == "OutOfMemoryError" and type(error).__module__.startswith("torch"):
+        first = str(error).splitlines()[0] if str(error) else "out of memory"
+        return UserError(
+            f"{first.rstrip('.')}; lower per_device_train_batch_size or max_length, "
+            "or turn gradient_checkpointing on, in the recipe"
+        )
+    return None
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno == errno.ENOSPC:
+            return True
+        if any(words in str(seen) for words in _DISK_FULL):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

@@ -1,0 +1,27 @@
+"""Where documents are: a folder, or the samples that the package carries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tradewind.errors import UserError
+
+EMBEDDED = "embedded:"
+SAMPLES = Path(__file__).parents[1] / "samples"
+_LANGUAGES = ("en", "ko")
+
+
+def absolute(data: str | Path) -> str:
+    """The name that a configuration keeps: `embedded:en` as it is, so that it means the same in every container."""
+    return str(data) if str(data).startswith(EMBEDDED) else str(Path(data).expanduser().resolve())
+
+
+def locate_documents(data: str) -> Path:
+    """The folder behind `absolute`'s name; UserError for samples that do not exist."""
+    if not data.startswith(EMBEDDED):
+        return Path(data)
+    name = data.removeprefix(EMBEDDED)
+    if name not in _LANGUAGES:
+        known = ", ".join(f"{EMBEDDED}{language}" for language in _LANGUAGES)
+        raise UserError(f"data '{data}': unknown; embedded are {known}")
+    return SAMPLES / name

@@ -1,0 +1,1 @@
+"""A stage as a container: what is asked of the engine, and how it is followed to its end."""

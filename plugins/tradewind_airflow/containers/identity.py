@@ -1,0 +1,77 @@
+"""How a task's container is named and labelled, so that any worker of the host finds it again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import tradewind
+from tradewind_airflow.gpus import Gpu
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+JOB, TASK, GENERATION, GPUS = "tradewind.job", "tradewind.task", "tradewind.generation", "tradewind.gpus"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One task instance of one run."""
+
+    job_id: str
+    """`<dag_id>/<run_id>`."""
+    task_id: str
+    """`<task_id>/<try>`; of a mapped task `<task_id>[<index>]/<try>`."""
+    generation: int
+    """How often the run was cleared: a retry of the same generation may take over a container, a cleared task not."""
+    owner: str
+    """This very try, unlike any other's."""
+
+    @classmethod
+    def of(cls, context: Context) -> Identity:
+        """Read it from a task's context."""
+        ti = context["ti"]
+        index = getattr(ti, "map_index", -1)
+        mapped = f"[{index}]" if index is not None and index >= 0 else ""
+        return cls(
+            job_id=f"{ti.dag_id}/{ti.run_id}",
+            task_id=f"{ti.task_id}{mapped}/{ti.try_number}",
+            generation=getattr(context.get("dag_run"), "clear_number", 0) or 0,
+            owner=str(getattr(ti, "id", f"{ti.run_id}/{ti.task_id}{mapped}/{ti.try_number}")),
+        )
+
+    @property
+    def task(self) -> str:
+        """The task without its try."""
+        return self.task_id.rpartition("/")[0]
+
+    def environment(self) -> dict[str, str]:
+        """What tells a stage, and whoever reads its log, which task it is."""
+        return {"TRADEWIND_JOB_ID": self.job_id, "TRADEWIND_TASK_ID": self.task_id}
+
+    def container_name(self, run_dir: str) -> str:
+        """One name for all tries of a task, so that the engine itself refuses a second container.
+
+        Args:
+            run_dir: as the host names it; two Airflows on one host differ in it.
+        """
+        readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{self.job_id.partition('/')[0]}-{self.task}")[:60]
+        return f"tradewind-{readable}-{hashlib.sha256(f'{run_dir} {self.task}'.encode()).hexdigest()[:12]}"
+
+    def labels(self, gpus: Sequence[Gpu]) -> dict[str, str]:
+        """What the container says about itself."""
+        return {
+            JOB: self.job_id,
+            TASK: self.task_id,
+            GENERATION: str(self.generation),
+            GPUS: ",".join(gpu.id for gpu in gpus),
+            "tradewind.version": tradewind.__version__,
+        }
+
+
+def label(container: dict[str, Any], name: str) -> str:
+    """A label of an inspected container, empty where it has none of the name."""
+    return str((container["Config"].get("Labels") or {}).get(name, ""))

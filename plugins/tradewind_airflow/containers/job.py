@@ -1,0 +1,281 @@
+"""One task's container: started at most once at a time, found again, followed to its end, stopped."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import requests
+import urllib3
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from docker.errors import APIError, DockerException, NotFound
+
+from tradewind.errors import GpuBusyError
+from tradewind_airflow.containers import logs
+from tradewind_airflow.containers.claim import Claim
+from tradewind_airflow.containers.ending import failure, not_started
+from tradewind_airflow.containers.identity import GENERATION, GPUS, JOB, TASK, Identity, label
+from tradewind_airflow.containers.request import STOP_GRACE
+from tradewind_airflow.gpus import Gpu
+from tradewind_airflow.last_words import KEPT_LINES
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+log = logging.getLogger("tradewind_airflow")
+Request = Callable[[Sequence[Gpu]], dict[str, Any]]
+_LOST = (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError)
+_LIVE = ("running", "paused", "restarting")
+_PAUSE = 0.2
+_STOP_LIMIT = 4.0
+"""Seconds that a signal's handler may take: Airflow kills the task's process after five."""
+_ENGINE_LIMIT = 600.0
+"""Seconds that an engine may be away: a restart with live-restore keeps the container."""
+
+
+class ContainerJob:
+    """The container of one task instance of one run."""
+
+    def __init__(
+        self,
+        cli: APIClient,
+        identity: Identity,
+        name: str,
+        claim: Claim,
+        *,
+        request: Request,
+        choose: Callable[[], list[Gpu]],
+        secrets: Mapping[str, str],
+    ) -> None:
+        """Take what a container is made of.
+
+        Args:
+            request: the arguments of `create_container` for a choice of GPUs.
+            choose: waits until GPUs are free and returns them.
+            secrets: environment variables that only the process in the container gets to know.
+        """
+        self.cli = cli
+        self.identity = identity
+        self.name = name
+        self.stopping = threading.Event()
+        self._stopper: threading.Thread | None = None
+        self._left = False
+        self._claim = claim
+        self._request = request
+        self._choose = choose
+        self._secrets = secrets
+
+    def found(self) -> dict[str, Any] | None:
+        """The task's container as the engine inspects it, live or ended."""
+        try:
+            return dict(self.cli.inspect_container(self.name))
+        except NotFound:
+            return None
+
+    def status(self, container_id: str) -> str:
+        """`running`, `succeeded`, `failed`, or `gone`; a container that never started counts as gone."""
+        try:
+            state = self.cli.inspect_container(container_id)["State"]
+        except NotFound:
+            return "gone"
+        if state["Status"] in _LIVE:
+            return "running"
+        if state["Status"] == "created":
+            return "gone"
+        return "succeeded" if state["ExitCode"] == 0 else "failed"
+
+    def clear_others(self) -> None:
+        """Remove the task's container of before the run was cleared: only then may a new one start."""
+        earlier = self.found()
+        ours = (self.identity.job_id, str(self.identity.generation))
+        if earlier is not None and (label(earlier, JOB), label(earlier, GENERATION)) != ours:
+            log.info("%s: of before the task was cleared; removing it", self.name)
+            self.remove(earlier["Id"])
+
+    def submit(self) -> str:
+        """Start the container, or take over the one that an earlier try started; returns its id.
+
+        Raises:
+            AirflowException: the engine refuses it, or the task was stopped meanwhile.
+        """
+        while not self.stopping.is_set():
+            earlier = self.found()
+            if earlier is not None:
+                status = self.status(earlier["Id"])
+                if status in ("running", "succeeded"):
+                    log.info("taking over container %s of try %s", earlier["Id"][:12], label(earlier, TASK))
+                    return str(earlier["Id"])
+                self._forget(earlier, status)
+            gpus = self._choose()
+            try:
+                created = self.cli.create_container(name=self.name, **self._request(gpus))["Id"]
+            except APIError as error:
+                if error.status_code == requests.codes.conflict:  # another try was faster: look again
+                    self.stopping.wait(_PAUSE)
+                    continue
+                raise not_started(self.identity.task, self._image, error.explanation or str(error)) from error
+            self._start(created)
+            given = f" with GPU {', '.join(gpu.id for gpu in gpus)}" if gpus else ""
+            log.info("container %s (%s) started%s", created[:12], self.name, given)
+            return str(created)
+        raise AirflowException(f"{self.name}: stopped before its container started")
+
+    def claim(self) -> None:
+        """Become the try that may stop the task's container, one of before included."""
+        self._claim.take()
+
+    def follow(self, container_id: str, on_line: Callable[[str], None], on_restart: Callable[[str], None]) -> str:
+        """Pass on its lines until it has ended well; returns the try whose result it left.
+
+        The container is removed, however it ended.
+
+        Args:
+            on_restart: told the id of another container that took its place because its GPU was taken.
+
+        Raises:
+            AirflowException: how it ended, and whether a retry can help.
+        """
+        last: deque[str] = deque(maxlen=KEPT_LINES)
+        while True:
+            try:
+                ended = self._to_its_end(container_id, on_line, last)
+            except NotFound:
+                raise AirflowException(f"{self.name}: its container is gone; it was stopped or removed") from None
+            if ended["State"]["ExitCode"] != GpuBusyError.exit_code or self.stopping.is_set():
+                break
+            log.info("GPU %s was taken in that moment; choosing again", label(ended, GPUS))
+            self.remove(container_id)
+            container_id = self.submit()
+            on_restart(container_id)
+        self.remove(container_id)
+        if ended["State"]["ExitCode"] != 0:
+            raise failure(self.identity.task, str(ended["Config"]["Image"]), ended["State"], tuple(last))
+        return label(ended, TASK)
+
+    def stop(self, leave: Callable[[], bool]) -> bool:
+        """End the task's container, unless another try has taken it over; safe in a signal handler.
+
+        The work is a thread's: what a handler interrupted may hold a lock that the work needs, and must
+        then go on first. `finish` waits for it.
+
+        Args:
+            leave: asks whether a retry will follow the container, so that it is left alone.
+
+        Returns:
+            Whether it was left.
+        """
+        self.stopping.set()
+        if self._stopper is None:
+            self._stopper = threading.Thread(target=self._stop, args=(leave,))
+            self._stopper.start()
+        self._stopper.join(_STOP_LIMIT)
+        return self._left
+
+    def finish(self) -> None:
+        """Wait until what `stop` began is done."""
+        if self._stopper is not None:
+            self._stopper.join()
+
+    def _stop(self, leave: Callable[[], bool]) -> None:
+        self._left = leave()
+        if self._left:
+            return
+        with self._claim.held() as ours:
+            found = self.found() if ours else None
+            if found is not None:
+                try:
+                    self.cli.stop(found["Id"], timeout=STOP_GRACE)
+                except APIError as error:
+                    log.warning("container %s: %s", self.name, error.explanation)
+                self.remove(found["Id"])
+
+    def remove(self, container_id: str) -> None:
+        """Remove it, by force if it still runs, and return when it is gone."""
+        try:
+            self.cli.remove_container(container_id, force=True)
+        except NotFound:
+            return
+        except APIError as error:
+            if error.status_code != requests.codes.conflict:  # somebody else is removing it
+                raise
+        while not self._is_gone(container_id):
+            time.sleep(_PAUSE)
+
+    @property
+    def _image(self) -> str:
+        return str(self._request(())["image"])
+
+    def _is_gone(self, container_id: str) -> bool:
+        try:
+            self.cli.inspect_container(container_id)
+        except NotFound:
+            return True
+        return False
+
+    def _start(self, container_id: str) -> None:
+        """Start it and hand over the secrets, which no inspection of the container shows."""
+        try:
+            # Attached before the start: should this process end now, the container reads an end of file and ends, too.
+            channel = self.cli.attach_socket(container_id, {"stdin": 1, "stream": 1}) if self._secrets else None
+            self.cli.start(container_id)
+        except APIError as error:
+            self.remove(container_id)
+            raise not_started(self.identity.task, self._image, error.explanation or str(error)) from error
+        if channel is not None:
+            plain = getattr(channel, "_sock", channel)
+            plain.sendall(json.dumps(dict(self._secrets)).encode())
+            channel.close()
+            plain.close()
+
+    def _forget(self, earlier: dict[str, Any], status: str) -> None:
+        """Remove an earlier try's ended container; raise where its end says that no retry can help."""
+        why = None
+        if status == "failed" and earlier["State"]["ExitCode"] != GpuBusyError.exit_code:
+            tail = self.cli.logs(earlier["Id"], tail=KEPT_LINES).decode("utf-8", errors="replace").splitlines()
+            why = failure(self.identity.task, str(earlier["Config"]["Image"]), earlier["State"], tail)
+            log.warning("the container of try %s ended while nobody followed it: %s", label(earlier, TASK), why)
+        self.remove(earlier["Id"])
+        if isinstance(why, AirflowFailException):
+            raise why
+
+    def _to_its_end(self, container_id: str, on_line: Callable[[str], None], last: deque[str]) -> dict[str, Any]:
+        """Pass on its lines, over restarts of the engine; returns the ended container.
+
+        That the stream of lines ends says little: it does, without an error, when the engine or a proxy stops.
+        """
+        while True:
+            try:
+                self._pass_on(container_id, on_line, last, follow=True)
+                found = dict(self.cli.inspect_container(container_id))
+                if found["State"]["Status"] not in _LIVE:
+                    self._pass_on(container_id, on_line, last, follow=False)
+                    return found
+            except _LOST:
+                self._wait_for_engine()
+            self.stopping.wait(_PAUSE)
+
+    def _pass_on(self, container_id: str, on_line: Callable[[str], None], last: deque[str], *, follow: bool) -> None:
+        for moment, line in logs.lines(self.cli, container_id, self._claim.position(container_id), follow=follow):
+            if line:
+                on_line(line)
+                last.append(line)
+            self._claim.advance(container_id, moment)
+
+    def _wait_for_engine(self) -> None:
+        log.warning("the Docker engine went away; waiting up to %.0f s for it", _ENGINE_LIMIT)
+        waited = 0.0
+        while not self._answers():
+            if waited >= _ENGINE_LIMIT or self.stopping.wait(1.0):
+                raise AirflowException(f"{self.name}: the Docker engine went away and does not answer; start it")
+            waited += 1.0
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.cli.ping())
+        except (DockerException, requests.exceptions.RequestException):
+            return False

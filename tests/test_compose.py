@@ -1,0 +1,122 @@
+"""The production stack: valid for Compose, closed by default, and one door to the engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from documents import REPOSITORY
+
+REQUIRED = (
+    "TRADEWIND_POSTGRES_PASSWORD", "TRADEWIND_REDIS_PASSWORD", "TRADEWIND_FERNET_KEY", "TRADEWIND_JWT_SECRET",
+    "TRADEWIND_API_SECRET", "TRADEWIND_ADMIN_PASSWORD", "TRADEWIND_GPUS", "TRADEWIND_DOCUMENTS", "DOCKER_GID",
+)  # fmt: skip
+SERVICES = {"postgres", "redis", "volumes-init", "airflow-init", "api-server", "scheduler", "dag-processor",
+            "triggerer", "worker", "docker-proxy"}  # fmt: skip
+_OPTIONAL = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY")
+_DOCKER_COMPOSE = shutil.which("docker-compose")
+
+
+def _config(folder: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
+    """`docker-compose config` with every required variable set, but for the changes."""
+    assert _DOCKER_COMPOSE is not None
+    values = {name: f"/srv/{name.lower()}" if name.endswith("DOCUMENTS") else "7" for name in REQUIRED} | changes
+    (folder / "settings").write_text(
+        "".join(f"{name}={value}\n" for name, value in values.items() if value is not None), encoding="utf-8"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWIND")}
+    for name in _OPTIONAL:
+        environment.pop(name, None)
+    return subprocess.run(
+        [_DOCKER_COMPOSE, "--env-file", folder / "settings", "-f", REPOSITORY / "docker-compose.yaml", "config"],
+        env=environment, cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> dict[str, Any]:
+    """The services as Compose resolves them."""
+    if _DOCKER_COMPOSE is None:
+        pytest.skip("docker-compose is not installed")
+    done = _config(tmp_path)
+    assert done.returncode == 0, done.stderr
+    return dict(yaml.safe_load(done.stdout)["services"])
+
+
+def test_it_is_valid_and_whole(services: dict[str, Any]) -> None:
+    assert set(services) == SERVICES
+    for name in SERVICES - {"volumes-init", "airflow-init"}:
+        assert services[name]["healthcheck"]["test"], name
+        assert services[name]["restart"] == "unless-stopped", name
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_setting_is_named(tmp_path: Path, name: str, value: str | None) -> None:
+    if _DOCKER_COMPOSE is None:
+        pytest.skip("docker-compose is not installed")
+    done = _config(tmp_path, **{name: value})
+    assert done.returncode != 0
+    assert f"set {name} in .env" in done.stderr
+
+
+def test_the_engine_is_reached_by_the_worker_only_and_through_the_proxy(services: dict[str, Any]) -> None:
+    mounts = {name: str(service.get("volumes", [])) for name, service in services.items()}
+    assert [name for name, mounted in mounts.items() if "docker.sock" in mounted] == ["docker-proxy"]
+    assert sorted(name for name, service in services.items() if "engine" in (service.get("networks") or {})) == [
+        "docker-proxy", "worker",
+    ]  # fmt: skip
+    assert "-allowfrom=worker" in services["docker-proxy"]["command"]
+    hosts = {name for name, service in services.items() if "DOCKER_HOST" in (service.get("environment") or {})}
+    assert hosts == {"worker"}
+
+
+def test_the_proxy_lets_through_what_the_operator_asks_for(services: dict[str, Any]) -> None:
+    rules: dict[str, list[str]] = {}
+    for flag in services["docker-proxy"]["command"]:
+        if found := re.match(r"-allow(GET|POST|DELETE)=(.+)", flag):
+            rules.setdefault(found[1], []).append(found[2])
+
+    def passes(method: str, path: str) -> bool:  # the proxy anchors each rule
+        return any(re.fullmatch(rule, path) for rule in rules.get(method, ()))
+
+    container, image = "tradewind-trade_qa-finetune-0123456789ab", "tradewind-trainer:latest"
+    for method, path in (
+        ("GET", "/version"), ("GET", "/_ping"), ("GET", f"/v1.41/images/{image}/json"),
+        ("POST", "/v1.41/images/create"),
+        ("POST", "/v1.41/containers/create"), ("GET", f"/v1.41/containers/{container}/json"),
+        ("POST", f"/v1.41/containers/{container}/attach"), ("POST", f"/v1.41/containers/{container}/start"),
+        ("GET", f"/v1.41/containers/{container}/logs"), ("POST", f"/v1.41/containers/{container}/stop"),
+        ("DELETE", f"/v1.41/containers/{container}"),
+    ):  # fmt: skip
+        assert passes(method, path), path
+    for method, path in (
+        ("POST", f"/v1.41/containers/{container}/exec"), ("POST", "/v1.41/build"), ("GET", "/v1.41/volumes"),
+        ("PUT", f"/v1.41/containers/{container}/archive"), ("POST", f"/v1.22/containers/{container}/start"),
+        ("POST", "/v1.41/networks/create"), ("GET", "/v1.41/secrets"),
+    ):  # fmt: skip
+        assert not passes(method, path), path
+
+
+def test_secrets_have_no_default_and_tokens_reach_the_worker_only(services: dict[str, Any]) -> None:
+    text = (REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8")
+    assert not re.findall(r"\$\{\w*(?:PASSWORD|SECRET|KEY|TOKEN)\w*:?-", text)
+    example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    stated = dict(line.split("=", 1) for line in example.splitlines() if re.match(r"[A-Z_]+=", line))
+    assert [name for name, value in stated.items() if re.search("PASSWORD|SECRET|KEY|TOKEN", name) and value] == []
+    for token in ("HF_TOKEN", "OPENAI_API_KEY"):
+        assert {name for name, one in services.items() if token in (one.get("environment") or {})} == {"worker"}
+
+
+def test_the_example_names_every_variable() -> None:
+    text = (REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8")
+    example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", text)) | set(_OPTIONAL)
+    assert {name for name in used if not re.search(rf"^(# )?{name}=", example, re.MULTILINE)} == set()
