@@ -26,6 +26,7 @@ from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
 from tradewind_airflow.containers.launch import container_job, in_container
+from tradewind_airflow.containers.mounts import model_cache
 from tradewind_airflow.containers.retry import retry_follows
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import POOL_VARIABLE, inventory
@@ -103,9 +104,11 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             raise TypeError(f"gpus is how many the task needs, such as 1, not {gpus!r}")
         if cpus is not None and cpus <= 0:
             raise ValueError(f"cpus is a limit in cores, such as 2.5, not {cpus!r}")
-        kwargs.setdefault("trigger_rule", "none_failed")  # a stage goes on after one that was skipped
+        stated = {*kwargs, *(kwargs.get("default_args") or {})}
+        if "trigger_rule" not in stated:
+            kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
         pool = os.environ.get(POOL_VARIABLE)
-        if gpus and pool and not {"pool", "pool_slots"} & {*kwargs, *(kwargs.get("default_args") or {})}:
+        if gpus and pool and not {"pool", "pool_slots"} & stated:
             # No more than there are: Airflow lets such a task wait for ever, and here it is to fail with a reason.
             kwargs |= {"pool": pool, "pool_slots": min(gpus, len(inventory()) or gpus)}
         super().__init__(
@@ -253,7 +256,9 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             # The stage dies with this process; so that it also dies with the supervisor, this process must.
             die_with_parent(os.getppid())
         config_file = self._write_config(run_dir, config)
-        environment = {**self.environment, **self._all_secrets(), **identity.environment()}
+        cache = model_cache()
+        own = {} if cache is None else {"HF_HOME": str(cache)}
+        environment = {**own, **self.environment, **self._all_secrets(), **identity.environment()}
         self._finished_try = identity.task_id
         while True:
             gpus = choice.take()

@@ -245,3 +245,15 @@ def test_a_result_that_the_worker_could_not_clear_is_told(tmp_path: Path) -> Non
     os.chown(path, 1234, 1234)
     with pytest.raises(UserError, match="written by user 1234, but the worker is user 0"):
         _read_as(tmp_path, "d/r", "adapt/2")
+
+
+@pytest.mark.parametrize(
+    ("stated", "rule"),
+    [
+        ({}, "none_failed"),
+        ({"trigger_rule": "all_done"}, "all_done"),
+        ({"default_args": {"trigger_rule": "all_done"}}, "all_done"),
+    ],
+)
+def test_a_stage_goes_on_after_a_skipped_one_unless_the_dag_says_otherwise(stated: dict[str, Any], rule: str) -> None:
+    assert StageOperator(task_id="t", stage="adapt", **stated).trigger_rule == rule

@@ -132,13 +132,16 @@ def _environment_of(pid: int) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in raw.split("\0") if entry)
 
 
-def test_what_the_stage_knows(busy: QAConversionOperator, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_stage_knows(
+    busy: QAConversionOperator, context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept_out = ["AIRFLOW_CONN_MY_DB", "AIRFLOW_VAR_KEY", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__DATABASE__X",
                 "_AIRFLOW_PROCESS_CONTEXT", "SLACK_TOKEN"]  # fmt: skip
     for name in kept_out:
         monkeypatch.setenv(name, "not-for-a-stage")
     monkeypatch.setenv("HTTPS_PROXY_OF_OURS", "kept")
     monkeypatch.setenv("TOKEN_OF_OURS", "hf-token-of-ours")
+    monkeypatch.setenv("TRADEWIND_MODEL_CACHE", str(tmp_path / "cache"))
     with _running(busy, context) as (pid, _):
         environment = _environment_of(pid)
     assert "not-for-a-stage" not in environment.values()
@@ -151,6 +154,7 @@ def test_what_the_stage_knows(busy: QAConversionOperator, context: Context, monk
         "HTTPS_PROXY_OF_OURS": "kept",
         "TRADEWIND_JOB_ID": "trade_qa/manual__2026-11-20T02:00:00+00:00",
         "TRADEWIND_TASK_ID": "a_task/1",
+        "HF_HOME": str(tmp_path / "cache"),
     }
     assert environment.items() >= expected.items()
 
