@@ -87,32 +87,49 @@ def started(folder: Path, *flags: str, data: Path = _DATA) -> Iterator[Engine]:
     hook.write_text("#!/bin/sh\nexit 0\n", encoding="ascii")
     hook.chmod(0o755)
     host = f"unix://{folder}/docker.sock"
-    # Of its own: without any, dockerd would remove the one of an engine that runs here already.
+    with _images_in_use(data), _bridge() as bridge:
+        command = [
+            "dockerd", "--host", host, "--data-root", str(data), "--exec-root", str(folder / "exec"),
+            "--pidfile", str(folder / "docker.pid"), "--bridge", bridge, "--iptables=false", "--ip-masq=false", *flags,
+        ]  # fmt: skip
+        engine = Engine(host, APIClient(base_url=host, version="1.41"), folder, command)
+        try:
+            engine.start()
+            yield engine
+            for container in engine.cli.containers(all=True):
+                engine.cli.remove_container(container["Id"], force=True)
+        finally:
+            engine.stop()
+            _unmount(folder)
+
+
+@contextmanager
+def _images_in_use(data: Path) -> Iterator[None]:
+    """Another session of tests may have the images open: wait for its end."""
+    with data.with_name(f"{data.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _bridge() -> Iterator[str]:
+    """A network of its own: without any, dockerd would remove the one of an engine that runs here already."""
     number = next(_counter)
-    bridge = f"tw{os.getpid()}-{number}"
-    for arguments in (("link", "add", bridge, "type", "bridge"), ("link", "set", bridge, "up"),
-                      ("address", "add", f"10.213.{(os.getpid() + number) % 250}.1/24", "dev", bridge)):  # fmt: skip
-        subprocess.run(["ip", *arguments], check=True)
-    command = [
-        "dockerd", "--host", host, "--data-root", str(data), "--exec-root", str(folder / "exec"),
-        "--pidfile", str(folder / "docker.pid"), "--bridge", bridge, "--iptables=false", "--ip-masq=false", *flags,
-    ]  # fmt: skip
-    engine = Engine(host, APIClient(base_url=host, version="1.41"), folder, command)
-    in_use = data.with_name(f"{data.name}.lock").open("w")
-    fcntl.flock(in_use, fcntl.LOCK_EX)  # another session of tests has the images open: wait for its end
-    engine.start()
+    name, address = f"tw{os.getpid()}-{number}", f"10.213.{(os.getpid() + number) % 250}.1/24"
+    subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
     try:
-        yield engine
-        for container in engine.cli.containers(all=True):
-            engine.cli.remove_container(container["Id"], force=True)
+        subprocess.run(["ip", "link", "set", name, "up"], check=True)
+        subprocess.run(["ip", "address", "add", address, "dev", name], check=True)
+        yield name
     finally:
-        engine.stop()
-        in_use.close()
-        subprocess.run(["ip", "link", "delete", bridge], check=True)
-        # A daemon that was to leave its containers alone leaves its mounts, too.
-        points = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
-        for point in sorted((point for point in points if Path(point).is_relative_to(folder)), reverse=True):
-            subprocess.run(["umount", "--lazy", point], check=False)
+        subprocess.run(["ip", "link", "delete", name], check=True)
+
+
+def _unmount(folder: Path) -> None:
+    """A daemon that was to leave its containers alone leaves its mounts, too."""
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+    for point in sorted((point for point in points if Path(point).is_relative_to(folder)), reverse=True):
+        subprocess.run(["umount", "--lazy", point], check=False)
 
 
 def _wait_for(cli: APIClient, process: subprocess.Popen[bytes], log: Path) -> None:

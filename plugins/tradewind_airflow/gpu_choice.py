@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from airflow.sdk.exceptions import AirflowException
 from tradewind.errors import GpuBusyError
 from tradewind_airflow import gpus as hosts
 from tradewind_airflow.gpus import Gpu
+from tradewind_airflow.stop_request import StopRequest
 
 log = logging.getLogger("tradewind_airflow")
 _PAUSE = 1.0
@@ -22,11 +22,12 @@ _TOLD_EVERY = 300.0
 class GpuChoice:
     """Choose, as often as it takes; the lock that decides is the stage's own."""
 
-    def __init__(self, count: int, busy: str = "the task") -> None:
+    def __init__(self, count: int, stop: StopRequest, busy: str = "the task") -> None:
         """Take note of the host's GPUs.
 
         Args:
             count: how many the task needs.
+            stop: requested when the task is to end.
             busy: who waits, for the log.
 
         Raises:
@@ -36,7 +37,7 @@ class GpuChoice:
         self.leases: Path | None = hosts.lease_dir() if count else None
         self._gpus = hosts.inventory() if count else ()
         self._who = busy
-        self._stopped = threading.Event()
+        self._stop = stop
         self._told = -_TOLD_EVERY
         hosts.check_count(count, self._gpus)
 
@@ -52,17 +53,13 @@ class GpuChoice:
             if time.monotonic() - self._told >= _TOLD_EVERY:
                 self._told = time.monotonic()
                 log.info("%s: waits for %d of %d GPUs; others hold them", self._who, self.count, len(self._gpus))
-            if self._stopped.wait(_PAUSE):
+            if self._stop.wait(_PAUSE):
                 raise AirflowException(f"{self._who}: stopped while it waited for a GPU")
         return chosen
 
-    def stop(self) -> None:
-        """Wait no longer."""
-        self._stopped.set()
-
     def was_taken(self, exit_code: int) -> bool:
         """Whether the stage ended because another was faster at its GPU, so that another choice is due."""
-        return exit_code == GpuBusyError.exit_code and not self._stopped.is_set()
+        return exit_code == GpuBusyError.exit_code and self.count > 0 and not self._stop.requested
 
     def arguments(self, chosen: Sequence[Gpu]) -> list[str]:
         """What tells `tradewind` to hold these GPUs."""

@@ -74,7 +74,7 @@ def stack(engine: Engine, image: str, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def begin(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], DagRun]]:
+def begin(stack: Stack, engine: Engine, tmp_path: Path) -> Iterator[Callable[[str], DagRun]]:
     """Trigger a run of a recipe's text; a run that still goes on afterwards is ended."""
     begun: list[DagRun] = []
 
@@ -88,6 +88,7 @@ def begin(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str], DagRun]]:
     yield start
     for run in begun:
         wait_for(lambda: _is_over(run), "the run is ended")  # noqa: B023 - called at once
+    wait_for(lambda: not engine.containers(), "its containers are gone")
 
 
 def _is_over(run: DagRun) -> bool:
@@ -118,9 +119,11 @@ def _log(stack: Stack, run: DagRun, task_id: str, attempt: int) -> list[str]:
     return [json.loads(line)["event"] for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
 
 
-def _training(engine: Engine) -> dict[str, Any] | None:
-    """The container of the fine-tuning, once it trains."""
+def _training(engine: Engine, run: DagRun) -> dict[str, Any] | None:
+    """The container of the run's fine-tuning, once it trains."""
     for found in engine.containers(status="running"):
+        if found["Labels"]["tradewind.job"] != f"{DAG_ID}/{run.run_id}":
+            continue
         if "finetune/" in found["Labels"]["tradewind.task"] and b": step " in engine.cli.logs(found["Id"]):
             return dict(found)
     return None
@@ -160,7 +163,7 @@ def test_a_training_goes_on_without_its_worker_and_the_retry_follows_it_to_its_e
     stack: Stack, engine: Engine, begin: Callable[[str], DagRun]
 ) -> None:
     run = begin(LONG)
-    before = wait_for(lambda: _training(engine), "fine-tuning", 300)
+    before = wait_for(lambda: _training(engine, run), "fine-tuning", 300)
     killed = stack.kill("scheduler")
     # The scheduler, LocalExecutor's process that supervised the task, and the task's own.
     for title in ("airflow scheduler", r"airflow worker -- LocalExecutor: \w+-", r"airflow worker -- \w{8}-"):
@@ -169,7 +172,7 @@ def test_a_training_goes_on_without_its_worker_and_the_retry_follows_it_to_its_e
     wait_for(lambda: len(engine.cli.logs(before["Id"])) > seen, "it trains on with nobody there")
     stack.start("scheduler")
     wait_for(lambda: "Reconnecting to existing job" in _log(stack, run, "finetune", 2), "a second try", 240)
-    after = _training(engine)
+    after = _training(engine, run)
     assert after is not None
     print(f"container before the kill: {before['Id']}\ncontainer of the retry:    {after['Id']}")
     assert after["Id"] == before["Id"]
@@ -194,13 +197,13 @@ def test_a_training_goes_on_when_its_worker_is_told_to_end(
 ) -> None:
     """As a service manager does on a restart: SIGTERM to each of the worker's processes."""
     run = begin(LONG)
-    before = wait_for(lambda: _training(engine), "fine-tuning", 300)
+    before = wait_for(lambda: _training(engine, run), "fine-tuning", 300)
     (task,) = stack.pids("scheduler", r"airflow worker -- \w{8}-")
     os.kill(task, signal.SIGTERM)
     wait_for(lambda: "a retry follows it" in _log_file(stack, run, "finetune", 1).read_text(), "the task ends")
     wait_for(lambda: "Reconnecting" in str(_log(stack, run, "finetune", 2)) or "taking over" in str(_log(
         stack, run, "finetune", 2)), "a second try", 240)  # fmt: skip
-    after = _training(engine)
+    after = _training(engine, run)
     assert after is not None
     assert after["Id"] == before["Id"]
 
@@ -210,14 +213,14 @@ def test_a_task_that_is_cleared_or_marked_leaves_no_container(
     stack: Stack, engine: Engine, begin: Callable[[str], DagRun], state: str
 ) -> None:
     run = begin(LONG)
-    first = wait_for(lambda: _training(engine), "fine-tuning", 300)
+    first = wait_for(lambda: _training(engine, run), "fine-tuning", 300)
     began, since = time.monotonic(), int(time.time())
     body = {"dry_run": False, "task_ids": ["finetune"], "dag_run_id": run.run_id, "only_failed": False,
             "include_downstream": False}  # fmt: skip
     stack.server.send("POST", f"/dags/{DAG_ID}/clearTaskInstances", body)
     wait_for(lambda: _is_gone(engine, first), "the first try's container is gone")
     assert time.monotonic() - began < 5
-    second = wait_for(lambda: _training(engine), "the second try trains", 120)
+    second = wait_for(lambda: _training(engine, run), "the second try trains", 120)
     assert second["Labels"]["tradewind.task"] == "finetune/2"
     events = [
         (event["Action"], event["Actor"]["ID"])

@@ -14,6 +14,7 @@ from tradewind.lease import gpu_leases, is_leased
 from tradewind_airflow import gpu_choice
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import Gpu
+from tradewind_airflow.stop_request import StopRequest
 from tries import wait_for
 
 WHO = "trade_qa/manual__1 finetune/1"
@@ -30,7 +31,7 @@ def leases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_task_without_gpus_asks_for_none_and_cares_for_none(leases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEWIND_GPUS", "broken,,")
-    choice = GpuChoice(0)
+    choice = GpuChoice(0, StopRequest())
     assert choice.take() == []
     assert choice.leases is None
     assert choice.arguments([]) == []
@@ -40,11 +41,11 @@ def test_a_task_without_gpus_asks_for_none_and_cares_for_none(leases: Path, monk
 
 def test_more_than_the_host_has_is_told_at_once() -> None:
     with pytest.raises(UserError, match=r"gpus=3: this host has 2 \(0, 1\)"):
-        GpuChoice(3)
+        GpuChoice(3, StopRequest())
 
 
 def test_the_free_gpu_is_taken_and_told_to_the_stage(leases: Path) -> None:
-    choice = GpuChoice(1)
+    choice = GpuChoice(1, StopRequest())
     with gpu_leases(leases, ["0"]):
         chosen = choice.take()
     assert chosen == [Gpu("1")]
@@ -55,17 +56,17 @@ def test_the_free_gpu_is_taken_and_told_to_the_stage(leases: Path) -> None:
 
 
 def test_each_of_several_gpus_is_told(leases: Path) -> None:
-    choice = GpuChoice(2)
+    choice = GpuChoice(2, StopRequest())
     assert choice.arguments(choice.take()) == ["--lease-dir", str(leases), "--gpu", "0", "--gpu", "1"]
 
 
 def test_an_amd_gpu_is_shown_by_its_place_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEWIND_GPUS", "amd:renderD128,renderD129")
-    assert GpuChoice(1).process_environment([Gpu("renderD129", "amd")]) == {"HIP_VISIBLE_DEVICES": "1"}
+    assert GpuChoice(1, StopRequest()).process_environment([Gpu("renderD129", "amd")]) == {"HIP_VISIBLE_DEVICES": "1"}
 
 
 def test_it_waits_until_enough_are_free_and_says_so_once(leases: Path, caplog: pytest.LogCaptureFixture) -> None:
-    choice = GpuChoice(2, busy=WHO)
+    choice = GpuChoice(2, StopRequest(), busy=WHO)
     with ThreadPoolExecutor(1) as pool:
         with gpu_leases(leases, ["1"]), caplog.at_level("INFO", "tradewind_airflow"):
             outcome = pool.submit(choice.take)
@@ -77,7 +78,8 @@ def test_it_waits_until_enough_are_free_and_says_so_once(leases: Path, caplog: p
 
 
 def test_a_task_that_is_stopped_waits_no_longer(leases: Path, caplog: pytest.LogCaptureFixture) -> None:
-    choice = GpuChoice(1, busy=WHO)
+    stop = StopRequest()
+    choice = GpuChoice(1, stop, busy=WHO)
     with (
         gpu_leases(leases, ["0", "1"]),
         ThreadPoolExecutor(1) as pool,
@@ -85,7 +87,7 @@ def test_a_task_that_is_stopped_waits_no_longer(leases: Path, caplog: pytest.Log
     ):
         outcome = pool.submit(choice.take)
         wait_for(lambda: caplog.messages, "it says that it waits")
-        choice.stop()
+        stop.requested = True
         with pytest.raises(AirflowException, match="stopped while it waited for a GPU") as caught:
             outcome.result(DEADLINE)
     assert WHO in str(caught.value)
@@ -94,7 +96,12 @@ def test_a_task_that_is_stopped_waits_no_longer(leases: Path, caplog: pytest.Log
 
 @pytest.mark.parametrize(("code", "again"), [(69, True), (0, False), (1, False), (2, False), (75, False), (-9, False)])
 def test_another_choice_is_due_where_the_gpu_was_taken_and_the_task_not_stopped(code: int, again: bool) -> None:
-    choice = GpuChoice(1)
+    stop = StopRequest()
+    choice = GpuChoice(1, stop)
     assert choice.was_taken(code) is again
-    choice.stop()
+    stop.requested = True
     assert choice.was_taken(code) is False
+
+
+def test_a_task_without_gpus_is_never_too_late() -> None:
+    assert not GpuChoice(0, StopRequest()).was_taken(69)

@@ -7,10 +7,13 @@ the container which the next try has taken over; and that one goes on in the log
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tradewind.files import write_atomically
 
 
 class Claim:
@@ -21,6 +24,7 @@ class Claim:
         self._owner = owner
         self._claim_file = folder / f".{task}.claim"
         self._position_file = folder / f".{task}.position"
+        self._finished_file = folder / f".{task}.finished"
 
     def take(self) -> None:
         """Be the owner from now on, whoever was."""
@@ -49,6 +53,18 @@ class Claim:
             os.pwrite(number, f"{container_id} {time}".encode("ascii"), 0)
         finally:
             os.close(number)
+
+    def finish(self, generation: int, task_id: str) -> None:
+        """Note that the container of this try has published, before it is removed and Airflow is told."""
+        write_atomically(self._finished_file, json.dumps([generation, task_id]))
+
+    def finished(self, generation: int) -> str:
+        """The try that has published since the run was last cleared; empty if none has."""
+        try:
+            found, task_id = json.loads(self._finished_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ""
+        return str(task_id) if found == generation else ""
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

@@ -48,6 +48,11 @@ class Identity:
         """The task without its try."""
         return self.task_id.rpartition("/")[0]
 
+    @property
+    def number(self) -> int:
+        """Which try this is, from 1."""
+        return int(self.task_id.rpartition("/")[2])
+
     def environment(self) -> dict[str, str]:
         """What tells a stage, and whoever reads its log, which task it is."""
         return {"TRADEWIND_JOB_ID": self.job_id, "TRADEWIND_TASK_ID": self.task_id}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tradewind_airflow")
 VERSION_LABEL = "org.opencontainers.image.version"
-_FORBIDDEN = (401, 403, 404)
+_FINAL = (400, 401, 403, 404)
 
 
 def have_image(cli: APIClient, image: str, *, force_pull: bool = False) -> None:
@@ -29,6 +29,10 @@ def have_image(cli: APIClient, image: str, *, force_pull: bool = False) -> None:
         found = None if force_pull else cli.inspect_image(image)
     except ImageNotFound:
         found = None
+    except APIError as error:
+        if error.status_code in _FINAL:  # no name of an image
+            raise _not_pulled(image, error.explanation or str(error), error.status_code) from error
+        raise
     if found is None:
         found = _pull(cli, image)
     version = (found["Config"].get("Labels") or {}).get(VERSION_LABEL)
@@ -43,15 +47,23 @@ def _pull(cli: APIClient, image: str) -> Any:
     try:
         shown: set[str] = set()
         for step in cli.pull(image, stream=True, decode=True):
+            if "error" in step:  # later than its first line a pull fails in words, not by a status
+                raise _not_pulled(image, str(step["error"]))
             line = " ".join(str(step[key]) for key in ("id", "status") if key in step)
             if line not in shown:  # a layer says "Downloading" many times a second
                 shown.add(line)
                 log.info("%s", line)
         return cli.inspect_image(image)
     except APIError as error:
-        why = error.explanation or str(error)
-        hint = "check its name, or build it with `make images`"
-        # Docker Hub says "denied" for a name that does not exist.
-        final = error.status_code in _FORBIDDEN or "denied" in why or "manifest unknown" in why
-        kind = AirflowFailException if final else AirflowException
-        raise kind(f"image '{image}': not on this host and cannot be pulled ({why}); {hint}") from error
+        raise _not_pulled(image, error.explanation or str(error), error.status_code) from error
+
+
+def _not_pulled(image: str, why: str, status: int | None = None) -> AirflowException:
+    # Docker Hub says "denied" for a name that does not exist.
+    final = status in _FINAL or "denied" in why or "manifest unknown" in why or "no space left" in why
+    kind = AirflowFailException if final else AirflowException
+    reason = " ".join(why.split())
+    return kind(
+        f"image '{image}': not on this host and cannot be pulled ({reason}); "
+        "check its name, or build it with `make images`"
+    )

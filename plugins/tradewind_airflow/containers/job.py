@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -23,17 +25,19 @@ from tradewind_airflow.containers.identity import GENERATION, GPUS, JOB, TASK, I
 from tradewind_airflow.containers.request import STOP_GRACE
 from tradewind_airflow.gpus import Gpu
 from tradewind_airflow.last_words import KEPT_LINES
+from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 log = logging.getLogger("tradewind_airflow")
 Request = Callable[[Sequence[Gpu]], dict[str, Any]]
-_LOST = (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError)
+_LOST = (requests.exceptions.ConnectionError, requests.exceptions.Timeout, urllib3.exceptions.HTTPError)
 _LIVE = ("running", "paused", "restarting")
 _PAUSE = 0.2
 _STOP_LIMIT = 4.0
 """Seconds that a signal's handler may take: Airflow kills the task's process after five."""
+_REMOVE_LIMIT = 60.0
 _ENGINE_LIMIT = 600.0
 """Seconds that an engine may be away: a restart with live-restore keeps the container."""
 
@@ -51,6 +55,8 @@ class ContainerJob:
         request: Request,
         choose: Callable[[], list[Gpu]],
         secrets: Mapping[str, str],
+        on_line: Callable[[str], None],
+        stop: StopRequest,
     ) -> None:
         """Take what a container is made of.
 
@@ -58,17 +64,20 @@ class ContainerJob:
             request: the arguments of `create_container` for a choice of GPUs.
             choose: waits until GPUs are free and returns them.
             secrets: environment variables that only the process in the container gets to know.
+            on_line: gets each line that the container says.
+            stop: requested when the task is to end.
         """
         self.cli = cli
         self.identity = identity
         self.name = name
-        self.stopping = threading.Event()
-        self._stopper: threading.Thread | None = None
-        self._left = False
         self._claim = claim
         self._request = request
         self._choose = choose
         self._secrets = secrets
+        self._on_line = on_line
+        self._stop_request = stop
+        self._stopper: threading.Thread | None = None
+        self._left = False
 
     def found(self) -> dict[str, Any] | None:
         """The task's container as the engine inspects it, live or ended."""
@@ -89,6 +98,10 @@ class ContainerJob:
             return "gone"
         return "succeeded" if state["ExitCode"] == 0 else "failed"
 
+    def claim(self) -> None:
+        """Become the try that may stop the task's container, one of before included."""
+        self._claim.take()
+
     def clear_others(self) -> None:
         """Remove the task's container of before the run was cleared: only then may a new one start."""
         earlier = self.found()
@@ -97,13 +110,25 @@ class ContainerJob:
             log.info("%s: of before the task was cleared; removing it", self.name)
             self.remove(earlier["Id"])
 
+    def finished_before(self) -> str:
+        """The earlier try whose container published before its worker could tell Airflow; empty if there is none."""
+        task_id = self._claim.finished(self.identity.generation)
+        if not task_id or int(task_id.rpartition("/")[2]) >= self.identity.number:
+            return ""
+        log.info("try %s has published its result already", task_id)
+        ended = self.found()
+        if ended is not None and ended["State"]["Status"] not in _LIVE:
+            self.remove(ended["Id"])
+        return task_id
+
     def submit(self) -> str:
         """Start the container, or take over the one that an earlier try started; returns its id.
 
         Raises:
             AirflowException: the engine refuses it, or the task was stopped meanwhile.
         """
-        while not self.stopping.is_set():
+        deadline = time.monotonic() + _REMOVE_LIMIT
+        while not self._stop_request.requested:
             earlier = self.found()
             if earlier is not None:
                 status = self.status(earlier["Id"])
@@ -112,24 +137,26 @@ class ContainerJob:
                     return str(earlier["Id"])
                 self._forget(earlier, status)
             gpus = self._choose()
+            if self._stop_request.requested:
+                break
             try:
-                created = self.cli.create_container(name=self.name, **self._request(gpus))["Id"]
+                created = str(self.cli.create_container(name=self.name, **self._request(gpus))["Id"])
             except APIError as error:
-                if error.status_code == requests.codes.conflict:  # another try was faster: look again
-                    self.stopping.wait(_PAUSE)
+                # Another try was faster: look again.
+                if error.status_code == requests.codes.conflict and time.monotonic() < deadline:
+                    self._stop_request.wait(_PAUSE)
                     continue
                 raise not_started(self.identity.task, self._image, error.explanation or str(error)) from error
             self._start(created)
+            if self._stop_request.requested:  # it came while nobody could find this container yet
+                self.remove(created)
+                break
             given = f" with GPU {', '.join(gpu.id for gpu in gpus)}" if gpus else ""
             log.info("container %s (%s) started%s", created[:12], self.name, given)
-            return str(created)
+            return created
         raise AirflowException(f"{self.name}: stopped before its container started")
 
-    def claim(self) -> None:
-        """Become the try that may stop the task's container, one of before included."""
-        self._claim.take()
-
-    def follow(self, container_id: str, on_line: Callable[[str], None], on_restart: Callable[[str], None]) -> str:
+    def follow(self, container_id: str, on_restart: Callable[[str], None]) -> str:
         """Pass on its lines until it has ended well; returns the try whose result it left.
 
         The container is removed, however it ended.
@@ -143,19 +170,24 @@ class ContainerJob:
         last: deque[str] = deque(maxlen=KEPT_LINES)
         while True:
             try:
-                ended = self._to_its_end(container_id, on_line, last)
+                ended = self._to_its_end(container_id, last)
             except NotFound:
                 raise AirflowException(f"{self.name}: its container is gone; it was stopped or removed") from None
-            if ended["State"]["ExitCode"] != GpuBusyError.exit_code or self.stopping.is_set():
+            if not self._was_too_late(ended) or self._stop_request.requested:
                 break
             log.info("GPU %s was taken in that moment; choosing again", label(ended, GPUS))
             self.remove(container_id)
+            self._stop_request.wait(random.uniform(0, 2 * _PAUSE))  # so that two do not meet again and again
             container_id = self.submit()
             on_restart(container_id)
-        self.remove(container_id)
+        task_id = label(ended, TASK)
+        if ended["State"]["ExitCode"] == 0:
+            self._claim.finish(self.identity.generation, task_id)
+        self._remove_ours(container_id)
         if ended["State"]["ExitCode"] != 0:
-            raise failure(self.identity.task, str(ended["Config"]["Image"]), ended["State"], tuple(last))
-        return label(ended, TASK)
+            image = str(ended["Config"]["Image"])
+            raise failure(self.identity.task, image, ended["State"], tuple(last))
+        return task_id
 
     def stop(self, leave: Callable[[], bool]) -> bool:
         """End the task's container, unless another try has taken it over; safe in a signal handler.
@@ -169,7 +201,6 @@ class ContainerJob:
         Returns:
             Whether it was left.
         """
-        self.stopping.set()
         if self._stopper is None:
             self._stopper = threading.Thread(target=self._stop, args=(leave,))
             self._stopper.start()
@@ -180,6 +211,30 @@ class ContainerJob:
         """Wait until what `stop` began is done."""
         if self._stopper is not None:
             self._stopper.join()
+
+    def remove(self, container_id: str) -> None:
+        """Remove it, by force if it still runs, and return when it is gone.
+
+        Raises:
+            AirflowException: the engine does not get rid of it.
+        """
+        deadline = time.monotonic() + _REMOVE_LIMIT
+        while True:
+            try:
+                self.cli.remove_container(container_id, force=True)
+            except NotFound:
+                return
+            except APIError as error:
+                if time.monotonic() > deadline:
+                    raise AirflowException(
+                        f"container {self.name}: the engine does not remove it ({error.explanation}); "
+                        "remove it by hand (docker rm --force)"
+                    ) from error
+            time.sleep(_PAUSE)  # somebody else may be removing it
+
+    @property
+    def _image(self) -> str:
+        return str(self._request(())["image"])
 
     def _stop(self, leave: Callable[[], bool]) -> None:
         self._left = leave()
@@ -194,28 +249,14 @@ class ContainerJob:
                     log.warning("container %s: %s", self.name, error.explanation)
                 self.remove(found["Id"])
 
-    def remove(self, container_id: str) -> None:
-        """Remove it, by force if it still runs, and return when it is gone."""
-        try:
-            self.cli.remove_container(container_id, force=True)
-        except NotFound:
-            return
-        except APIError as error:
-            if error.status_code != requests.codes.conflict:  # somebody else is removing it
-                raise
-        while not self._is_gone(container_id):
-            time.sleep(_PAUSE)
-
-    @property
-    def _image(self) -> str:
-        return str(self._request(())["image"])
-
-    def _is_gone(self, container_id: str) -> bool:
-        try:
-            self.cli.inspect_container(container_id)
-        except NotFound:
-            return True
-        return False
+    def _remove_ours(self, container_id: str) -> None:
+        """Remove an ended container, unless a newer try looks after it; a stage that ended well stays so."""
+        with self._claim.held() as ours:
+            if ours:
+                try:
+                    self.remove(container_id)
+                except (AirflowException, DockerException, requests.exceptions.RequestException) as error:
+                    log.warning("%s", error)
 
     def _start(self, container_id: str) -> None:
         """Start it and hand over the secrets, which no inspection of the container shows."""
@@ -228,51 +269,62 @@ class ContainerJob:
             raise not_started(self.identity.task, self._image, error.explanation or str(error)) from error
         if channel is not None:
             plain = getattr(channel, "_sock", channel)
-            plain.sendall(json.dumps(dict(self._secrets)).encode())
+            with suppress(BrokenPipeError, ConnectionResetError):  # it has ended already, and its end says why
+                plain.sendall(json.dumps(dict(self._secrets)).encode())
             channel.close()
             plain.close()
 
+    def _was_too_late(self, ended: Mapping[str, Any]) -> bool:
+        """Whether another container held its GPU already, which our entry point tells by its exit code."""
+        return ended["State"]["ExitCode"] == GpuBusyError.exit_code and label(dict(ended), GPUS) != ""
+
     def _forget(self, earlier: dict[str, Any], status: str) -> None:
-        """Remove an earlier try's ended container; raise where its end says that no retry can help."""
+        """Pass on the rest of an earlier try's ended container and remove it; raise where no retry can help."""
         why = None
-        if status == "failed" and earlier["State"]["ExitCode"] != GpuBusyError.exit_code:
-            tail = self.cli.logs(earlier["Id"], tail=KEPT_LINES).decode("utf-8", errors="replace").splitlines()
-            why = failure(self.identity.task, str(earlier["Config"]["Image"]), earlier["State"], tail)
+        if status == "failed" and not self._was_too_late(earlier):
+            last: deque[str] = deque(maxlen=KEPT_LINES)
+            self._pass_on(earlier["Id"], last, follow=False)
+            why = failure(self.identity.task, str(earlier["Config"]["Image"]), earlier["State"], tuple(last))
             log.warning("the container of try %s ended while nobody followed it: %s", label(earlier, TASK), why)
         self.remove(earlier["Id"])
         if isinstance(why, AirflowFailException):
             raise why
 
-    def _to_its_end(self, container_id: str, on_line: Callable[[str], None], last: deque[str]) -> dict[str, Any]:
+    def _to_its_end(self, container_id: str, last: deque[str]) -> dict[str, Any]:
         """Pass on its lines, over restarts of the engine; returns the ended container.
 
         That the stream of lines ends says little: it does, without an error, when the engine or a proxy stops.
         """
         while True:
             try:
-                self._pass_on(container_id, on_line, last, follow=True)
+                self._pass_on(container_id, last, follow=True)
                 found = dict(self.cli.inspect_container(container_id))
                 if found["State"]["Status"] not in _LIVE:
-                    self._pass_on(container_id, on_line, last, follow=False)
+                    self._pass_on(container_id, last, follow=False)
                     return found
             except _LOST:
                 self._wait_for_engine()
-            self.stopping.wait(_PAUSE)
+            except APIError as error:
+                if error.status_code == requests.codes.conflict:  # it is being removed
+                    raise NotFound(str(error)) from error
+                if not error.is_server_error():
+                    raise
+                self._wait_for_engine()
+            self._stop_request.wait(_PAUSE)
 
-    def _pass_on(self, container_id: str, on_line: Callable[[str], None], last: deque[str], *, follow: bool) -> None:
+    def _pass_on(self, container_id: str, last: deque[str], *, follow: bool) -> None:
         for moment, line in logs.lines(self.cli, container_id, self._claim.position(container_id), follow=follow):
             if line:
-                on_line(line)
+                self._on_line(line)
                 last.append(line)
             self._claim.advance(container_id, moment)
 
     def _wait_for_engine(self) -> None:
         log.warning("the Docker engine went away; waiting up to %.0f s for it", _ENGINE_LIMIT)
-        waited = 0.0
+        deadline = time.monotonic() + _ENGINE_LIMIT
         while not self._answers():
-            if waited >= _ENGINE_LIMIT or self.stopping.wait(1.0):
+            if time.monotonic() > deadline or self._stop_request.wait(1.0):
                 raise AirflowException(f"{self.name}: the Docker engine went away and does not answer; start it")
-            waited += 1.0
 
     def _answers(self) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from tradewind_airflow.containers.mounts import HostPaths, extra_mounts, model_c
 from tradewind_airflow.containers.request import container_request
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import Gpu
+from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:
     from airflow.providers.docker.operators.docker import DockerOperator
@@ -40,12 +41,16 @@ def container_job(
     choice: GpuChoice,
     cpus: float | None,
     secrets: Mapping[str, str],
+    on_line: Callable[[str], None],
+    stop: StopRequest,
 ) -> ContainerJob:
     """Everything that is known before a GPU is chosen: engine, image, mounts, name.
 
     Args:
         task: image, limits and network are taken from its fields.
         cpus: a limit in cores.
+        on_line: gets each line that the container says.
+        stop: requested when the task is to end.
 
     Raises:
         UserError: a folder may not be mounted.
@@ -70,7 +75,10 @@ def container_job(
 
     name = identity.container_name(host.on_host(run_dir.path))
     claim = Claim(run_dir.path, stage, identity.owner)
-    return ContainerJob(cli, identity, name, claim, request=request, choose=choice.take, secrets=secrets)
+    return ContainerJob(
+        cli, identity, name, claim, request=request, choose=choice.take, secrets=secrets, on_line=on_line,
+        stop=stop,
+    )  # fmt: skip
 
 
 def in_container(config: RunConfig) -> RunConfig:

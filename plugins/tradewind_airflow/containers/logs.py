@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from docker import APIClient
 
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 _LONGEST = 64 * 1024
 """Bytes of one line that are kept; the engine itself cuts at 16 KiB and marks no end there."""
 
@@ -31,9 +33,13 @@ def lines(cli: APIClient, container_id: str, after: str, *, follow: bool = True)
     for frame in stream:
         # One frame is one write of the container's, up to its newline: "<time> <text>".
         time, _, text = frame.partition(b" ")
-        begun, moment = (begun + text)[:_LONGEST], time.decode("ascii", errors="replace")
+        if _TIME.fullmatch(time):
+            moment = time.decode("ascii")
+        else:  # the engine's own words, such as "Error grabbing logs": of no time
+            text = frame
+        begun = (begun + text)[:_LONGEST]
         if frame.endswith(b"\n"):
-            if moment > after:
+            if moment > after or text is frame:
                 yield moment, _last_state(begun)
             begun = b""
     if begun and moment > after:

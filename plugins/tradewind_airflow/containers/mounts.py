@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ROOTS_VARIABLE = "TRADEWIND_MOUNT_ROOTS"
 CACHE_VARIABLE = "TRADEWIND_MODEL_CACHE"
 PIPELINE = Path("/pipeline")
+_TYPES = ("bind", "volume", "tmpfs")
+_KEYS = {"Target", "Source", "Type", "ReadOnly", "Consistency", "BindOptions", "VolumeOptions", "TmpfsOptions"}
+_VOLUME_KEYS = {"NoCopy", "Labels", "DriverConfig"}
 
 
 class HostPaths:
@@ -110,6 +113,7 @@ def extra_mounts(mounts: Iterable[Mapping[str, Any]], host: HostPaths) -> list[M
     roots = allowed_roots()
     checked: list[Mapping[str, Any]] = []
     for mount in mounts:
+        _check_form(mount)
         if mount["Type"] == "bind":
             path = Path(mount["Source"])
             if not path.is_absolute():
@@ -117,12 +121,21 @@ def extra_mounts(mounts: Iterable[Mapping[str, Any]], host: HostPaths) -> list[M
             if not path.exists():
                 raise UserError(f"{path}: cannot be mounted: no such file or folder")
             checked.append({**mount, "Source": host.on_host(check_allowed(path, roots))})
-        elif (mount.get("VolumeOptions") or {}).get("DriverConfig"):
-            # With the local driver's options a volume is any folder of the host under another name.
-            raise UserError(f"{mount['Source']}: a volume with driver options may not be mounted; create it beforehand")
         else:
             checked.append(mount)
     return checked
+
+
+def _check_form(mount: Mapping[str, Any]) -> None:
+    """UserError for a key that we do not know: the engine ignores the case of keys and takes the last of two."""
+    options = mount.get("VolumeOptions") or {}
+    if options.get("DriverConfig"):
+        # With the local driver's options a volume is any folder of the host under another name.
+        raise UserError(f"{mount.get('Source')}: a volume with driver options may not be mounted; create it beforehand")
+    unknown = [str(key) for key in [*set(mount) - _KEYS, *set(options) - _VOLUME_KEYS]]
+    if unknown or mount.get("Type") not in _TYPES or "Target" not in mount:
+        what = f"unknown key '{unknown[0]}'" if unknown else "needs a Target and a Type: bind, volume or tmpfs"
+        raise UserError(f"mounts: {mount.get('Target')}: {what}; use docker.types.Mount")
 
 
 def model_cache() -> Path | None:

@@ -20,6 +20,7 @@ from tradewind.reporting.contract import read_report
 from tradewind.reporting.table import text_table
 from tradewind.run_dir import RunDir, run_path
 from tradewind.stages.prepare import prepare
+from tradewind_airflow.local.containers import end_containers
 from tradewind_airflow.local.home import USER, LocalHome
 from tradewind_airflow.local.run import DAG_ID, follow, set_paused, trigger, unfinished
 from tradewind_airflow.local.server import free_port, running, started
@@ -76,12 +77,14 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
         for cut_off in () if shared else unfinished(server):  # of a session that was killed: it would go before ours
             print(f"run {cut_off.run_id} was cut off earlier: marked failed", flush=True)
             cut_off.fail()
+            end_containers(DAG_ID, cut_off.run_id)
         run = trigger(server, conf)
         print(f"run {run.run_id} of {DAG_ID} after {time.monotonic() - began:.0f} s", flush=True)
         try:
             state = follow(run, home)
         except (KeyboardInterrupt, SystemExit):
             run.fail()
+            end_containers(DAG_ID, run.run_id)
             raise
         tasks = run.tasks()
     print(f"\n{DAG_ID} {state} in {time.monotonic() - began:.0f} s: ", end="")

@@ -13,10 +13,13 @@ from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow.sdk.log import mask_secret
+from docker.errors import DockerException
+from requests.exceptions import RequestException
 from setproctitle import getproctitle
 
 from tradewind.config import RunConfig
 from tradewind.errors import TemporaryError, UserError
+from tradewind.faults import told_to_user
 from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
 from tradewind.recipes import resolve
@@ -27,10 +30,11 @@ from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
 from tradewind_airflow.containers.launch import container_job, in_container
 from tradewind_airflow.containers.mounts import model_cache
-from tradewind_airflow.containers.retry import retry_follows
+from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import POOL_VARIABLE, inventory
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
+from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -124,7 +128,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         self.gpus = gpus
         self.cpu_limit = cpus
         self.secrets = dict(secrets or {})
-        self._choice: GpuChoice | None = None
+        self._stop = StopRequest()
         self._child: StageProcess | None = None
         self._job: ContainerJob | None = None
         self._finished_try = ""
@@ -139,10 +143,11 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             AirflowSkipException: the recipe turned the stage off.
         """
         self._ti = context["ti"]
+        self._stop = StopRequest()
         identity = Identity.of(context)
         run_dir = RunDir(Path(self.run_dir))
         try:
-            self._choice = choice = GpuChoice(self.gpus, busy=f"{identity.job_id} {identity.task_id}")
+            choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
             config = resolve(self.recipe, self.data, _seed(self.seed), self.overrides)
             if self.image:
                 self._run_container(run_dir, config, identity, choice, context)
@@ -151,8 +156,13 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             result = self._published(run_dir, identity.job_id)
         except TemporaryError as error:
             raise AirflowException(str(error)) from error
-        except UserError as error:
-            raise AirflowFailException(str(error)) from error
+        except (DockerException, RequestException) as error:
+            raise AirflowException(f"the Docker engine: {' '.join(str(error).split())}") from error
+        except (UserError, OSError) as error:
+            told = told_to_user(error, run_dir.path)
+            if told is None:
+                raise
+            raise AirflowFailException(str(told)) from error
         if result.status == "skipped":
             raise AirflowSkipException(result.reason)
         return result.model_dump(mode="json")
@@ -166,8 +176,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         Raises:
             AirflowException: the container was left; ends `execute` where this runs in a signal's handler.
         """
-        if self._choice is not None:
-            self._choice.stop()
+        self._stop.requested = True
         if self._child is not None:
             self._child.stop()
         timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
@@ -201,11 +210,10 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         store = context.get("task_state_store")
         keep = (lambda new: store.set(self.external_id_key, new)) if store is not None else (lambda _: None)
         try:
-            self._finished_try = job.follow(external_id, self._log_line, keep)
+            self._finished_try = job.follow(external_id, keep)
         finally:
-            # The container is gone. Kept, its id would outlast a clear.
-            if store is not None:
-                store.delete(self.external_id_key)
+            self._job = None  # what comes to its end now has no container that a signal should stop or leave
+            self._forget_id(store)
 
     def get_job_result(self, external_id: Any, context: Context) -> None:
         """Nothing: the result is read from the run's folder, whichever way the container came to its end."""
@@ -216,6 +224,14 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         if self._job is None:
             raise RuntimeError("a container is asked for outside of execute")
         return self._job
+
+    def _forget_id(self, store: Any) -> None:
+        """The container is gone; kept, its id would outlast a clear. A fault here must not hide how the stage ended."""
+        try:
+            if store is not None:
+                store.delete(self.external_id_key)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the container's name is enough
+            self.log.warning("Airflow keeps the container's id: %s", error)
 
     def _write_config(self, run_dir: RunDir, config: RunConfig) -> Path:
         # The stage itself makes it the run's, once it holds the run directory's lock.
@@ -233,7 +249,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         self, run_dir: RunDir, config: RunConfig, identity: Identity, choice: GpuChoice, context: Context
     ) -> None:
         config_file = self._write_config(run_dir, in_container(config))
-        self._job = container_job(
+        self._job = job = container_job(
             self,
             self.stage,
             identity,
@@ -243,13 +259,23 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             choice=choice,
             cpus=self.cpu_limit,
             secrets=self._all_secrets(),
+            on_line=self._log_line,
+            stop=self._stop,
         )
         try:
-            self._job.claim()
-            self._job.clear_others()
-            self.execute_resumable(context)
+            job.claim()
+            job.clear_others()
+            self._finished_try = job.finished_before()
+            if not self._finished_try:
+                self.execute_resumable(context)
+        except AirflowFailException:
+            raise
+        except Exception:
+            if not self._stop.requested and not has_retry(self._ti):
+                job.stop(lambda: False)  # nobody would follow it
+            raise
         finally:
-            self._job.finish()
+            job.finish()
 
     def _run_subprocess(self, run_dir: RunDir, config: RunConfig, identity: Identity, choice: GpuChoice) -> None:
         if getproctitle().startswith("airflow worker"):  # set by Airflow's task runner, not by `dags test`

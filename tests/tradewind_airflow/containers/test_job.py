@@ -191,3 +191,94 @@ def test_a_stage_goes_on_over_a_restart_of_the_engine(
             go.write("end\n")
         assert task.outcome()["result"]["task_id"] == "prepare/1"
         assert [line for line in task.lines() if line.startswith("line ")] == ["line 1", "line 2"]
+
+
+def test_a_stop_that_comes_before_the_start_leaves_no_container(
+    stage: MakeStage, attempt: StartTry, in_containers: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal arrives while the operator asks for the image, when there is nothing to stop yet."""
+    from tradewind_airflow.containers import image, launch
+
+    reached, go_on = tmp_path / "reached", tmp_path / "go_on"
+    real = image.have_image
+
+    def have_image(*args: Any, **kwargs: Any) -> None:
+        real(*args, **kwargs)
+        reached.touch()
+        wait_for(go_on.exists, "the test goes on")
+
+    monkeypatch.setattr(launch, "have_image", have_image)
+    task = attempt(stage())
+    wait_for(reached.exists, "the image is looked at")
+    assert task.process.pid is not None
+    os.kill(task.process.pid, signal.SIGTERM)
+    go_on.touch()
+    assert "stopped before its container started" in task.outcome()["text"]
+    assert in_containers.containers() == []
+
+
+def test_a_result_that_airflow_was_not_told_of_is_not_made_again(
+    stage: MakeStage, attempt: StartTry, in_containers: Engine, tmp_path: Path
+) -> None:
+    """The worker was lost after the container's end, before Airflow had the result."""
+    assert attempt(stage()).outcome()["result"]["task_id"] == "prepare/1"
+    retry = attempt(stage(), 2)
+    assert retry.outcome()["result"]["task_id"] == "prepare/1"
+    assert any("has published its result already" in line for line in retry.lines())
+    assert not any(" started" in line for line in retry.lines())
+
+
+def test_what_a_container_said_before_it_failed_unfollowed_is_told(
+    slow_lines: MakeStage, attempt: StartTry, in_containers: Engine, tmp_path: Path
+) -> None:
+    first = attempt(slow_lines())
+    with (tmp_path / "hook/go").open("w", encoding="utf-8") as go:
+        go.write("\n")
+        go.flush()
+        wait_for(lambda: "line 1" in first.lines(), "a line")
+        (container,) = in_containers.containers()
+        first.kill()
+        go.write("\n")
+        go.flush()
+        wait_for(lambda: b"line 2" in in_containers.cli.logs(container["Id"]), "a line that nobody hears")
+        in_containers.cli.kill(container["Id"])
+    second = attempt(slow_lines(), 2)
+    (tmp_path / "hook/go").write_text("end\n", encoding="utf-8")  # waits for a reader: the second container
+    outcome = second.outcome()
+    lines = second.lines()
+    assert "line 1" not in lines
+    assert lines.index("line 2") < next(n for n, line in enumerate(lines) if "ended while nobody followed it" in line)
+    assert outcome["result"]["task_id"] == "prepare/2"
+
+
+def test_an_engine_that_answers_with_a_fault_of_its_own_is_asked_again(
+    slow_lines: MakeStage, attempt: StartTry, in_containers: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a proxy before a stopped engine does."""
+    import requests
+    from docker.errors import APIError
+
+    from tradewind_airflow.containers import logs
+
+    real, faults = logs.lines, tmp_path / "faults"
+    faults.touch()
+
+    def lines(*args: Any, **kwargs: Any) -> Any:
+        seen = len(faults.read_text())
+        with faults.open("a") as file:
+            file.write("x")
+        if seen == 0:
+            answer = requests.Response()
+            answer.status_code = 502
+            raise APIError("bad gateway", response=answer)
+        if seen == 1:
+            raise requests.exceptions.ReadTimeout
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(logs, "lines", lines)
+    task = attempt(slow_lines())
+    with (tmp_path / "hook/go").open("w", encoding="utf-8") as go:
+        go.write("\nend\n")
+    assert task.outcome()["result"]["status"] == "success"
+    assert "line 1" in task.lines()
+    assert sum("engine went away" in line for line in task.lines()) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,16 @@ def test_a_long_log_is_never_held(engine: Engine, say: Say) -> None:
         tracemalloc.stop()
     assert count == 199_000
     assert peak < 2_000_000
+
+
+def test_the_engines_own_words_have_no_time(engine: Engine, say: Say) -> None:
+    """A line that a full disk or a power cut left half-written in the engine's file."""
+    container = say("print('whole')")
+    engine.cli.wait(container)
+    file = Path(engine.cli.inspect_container(container)["LogPath"])
+    with file.open("a", encoding="utf-8") as log:
+        log.write('{"log":"cut')
+    found = list(logs.lines(engine.cli, container, "", follow=False))
+    assert found[0][1] == "whole"
+    assert {moment for moment, _ in found} == {found[0][0]}  # so a position that is kept stays one
+    assert [line for _, line in logs.lines(engine.cli, container, found[-1][0], follow=False)] != ["whole"]

@@ -286,3 +286,27 @@ def test_on_a_host_no_engine_is_asked(tmp_path: Path) -> None:
     (tmp_path / "mountinfo").write_text(ON_A_HOST)
     nobody = APIClient(base_url="http://localhost:1", version="1.41")
     assert HostPaths.of_this_process(nobody, tmp_path / "mountinfo").on_host(Path("/x")) == "/x"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"source": "/etc"},
+        {"type": "bind"},
+        {"volumeoptions": {"DriverConfig": {}}},
+        {"VolumeOptions": {"driverconfig": {}}},
+        {"Type": "npipe"},
+        {"Type": "Bind"},
+    ],
+)
+def test_a_key_that_only_the_engine_understands_is_refused(home: Path, more: dict[str, Any]) -> None:
+    """The engine ignores the case of keys and takes the last of two."""
+    with pytest.raises(UserError, match="mounts: /a: "):
+        extra_mounts([{"Target": "/a", "Source": str(home), "Type": "volume"} | more], HERE)
+
+
+@pytest.mark.parametrize("lacking", ["Type", "Target"])
+def test_a_mount_without_its_kind_or_place_is_told(home: Path, lacking: str) -> None:
+    mount = {"Target": "/a", "Source": str(home), "Type": "bind"}
+    with pytest.raises(UserError, match="needs a Target and a Type"):
+        extra_mounts([{key: value for key, value in mount.items() if key != lacking}], HERE)

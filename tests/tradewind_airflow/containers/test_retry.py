@@ -25,13 +25,13 @@ def _ti(answer: Any, *, try_number: int = 1, max_tries: int = 1) -> SimpleNamesp
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("state", ["running", "up_for_retry"])
-def test_the_worker_ends_and_the_task_goes_on(state: str) -> None:
+@pytest.mark.parametrize("state", ["running", "up_for_retry", None, "scheduled", "queued"])
+def test_the_worker_ends_and_the_task_goes_on(state: str | None) -> None:
     assert retry_follows(_ti({"r": {"finetune": state}}))
 
 
-@pytest.mark.parametrize("state", ["restarting", "failed", "skipped", "success", "removed", None])
-def test_the_task_was_cleared_or_marked(state: str | None) -> None:
+@pytest.mark.parametrize("state", ["restarting", "failed", "skipped", "success", "removed"])
+def test_the_task_was_cleared_or_marked(state: str) -> None:
     assert not retry_follows(_ti({"r": {"finetune": state}}))
 
 
