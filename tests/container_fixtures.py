@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 import engine as engines
 from engine import Engine
@@ -113,8 +114,11 @@ def live(in_containers: Engine) -> Callable[[], dict[str, Any]]:
     def find() -> dict[str, Any] | None:
         running = in_containers.containers(status="running")
         assert len(running) <= 1, running
-        if not running or b": start in " not in in_containers.cli.logs(running[0]["Id"]):
+        try:
+            if not running or b": start in " not in in_containers.cli.logs(running[0]["Id"]):
+                return None
+            return dict(in_containers.cli.inspect_container(running[0]["Id"]))
+        except APIError:  # it ended while we looked
             return None
-        return dict(in_containers.cli.inspect_container(running[0]["Id"]))
 
     return lambda: dict(wait_for(find, "a container at work"))

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -35,11 +36,20 @@ Request = Callable[[Sequence[Gpu]], dict[str, Any]]
 _LOST = (requests.exceptions.ConnectionError, requests.exceptions.Timeout, urllib3.exceptions.HTTPError)
 _LIVE = ("running", "paused", "restarting")
 _PAUSE = 0.2
+_START_LIMIT = 10.0
+"""Seconds from a container's creation to its start, after which its creator is taken for lost."""
 _STOP_LIMIT = 4.0
 """Seconds that a signal's handler may take: Airflow kills the task's process after five."""
 _REMOVE_LIMIT = 60.0
 _ENGINE_LIMIT = 600.0
 """Seconds that an engine may be away: a restart with live-restore keeps the container."""
+
+
+def _is_starting(container: Mapping[str, Any]) -> bool:
+    if container["State"]["Status"] != "created":
+        return False
+    created = datetime.fromisoformat(container["Created"][:19] + "+00:00")
+    return (datetime.now(UTC) - created).total_seconds() < _START_LIMIT
 
 
 class ContainerJob:
@@ -135,6 +145,9 @@ class ContainerJob:
                 if status in ("running", "succeeded"):
                     log.info("taking over container %s of try %s", earlier["Id"][:12], label(earlier, TASK))
                     return str(earlier["Id"])
+                if _is_starting(earlier):  # another try is at it
+                    self._stop_request.wait(_PAUSE)
+                    continue
                 self._forget(earlier, status)
             gpus = self._choose()
             if self._stop_request.requested:

@@ -166,8 +166,9 @@ def test_two_tries_at_once_share_one_container(busy: MakeStage, attempt: StartTr
     wait_for(
         lambda: "prepare: start in" in str(first.lines()) and "prepare: start in" in str(second.lines()), "both follow"
     )
-    second.terminate()
-    first.terminate()
+    for one in (first, second):  # only the one with the claim stops the container, the other follows it to its end
+        one.process.terminate()
+    assert {first.outcome()["error"], second.outcome()["error"]} == {"AirflowException"}
 
 
 def test_a_stage_goes_on_over_a_restart_of_the_engine(
@@ -282,3 +283,18 @@ def test_an_engine_that_answers_with_a_fault_of_its_own_is_asked_again(
     assert task.outcome()["result"]["status"] == "success"
     assert "line 1" in task.lines()
     assert sum("engine went away" in line for line in task.lines()) == 2
+
+
+def test_a_container_that_its_creator_never_started_is_replaced(
+    busy: MakeStage, attempt: StartTry, live: Live, in_containers: Engine
+) -> None:
+    """The first try was lost between the two; a second that comes at once waits, since the first may be at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("docker.api.container.ContainerApiMixin.start", lambda *_, **__: os.kill(os.getpid(), 9))
+        first = attempt(busy())
+        first.process.join(60)
+    (left,) = in_containers.containers(status="created")
+    second = attempt(busy(), 2)
+    assert live()["Id"] != left["Id"]
+    assert left["Id"] not in [found["Id"] for found in in_containers.containers()]
+    second.terminate()

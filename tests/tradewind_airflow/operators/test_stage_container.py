@@ -148,7 +148,7 @@ def test_more_gpus_than_the_host_has(stage: MakeStage, first_try: dict[str, Any]
 
 
 def test_two_tasks_of_half_the_gpus_run_side_by_side_and_a_third_waits(
-    busy: MakeStage, attempt: StartTry, in_containers: Engine, tmp_path: Path
+    busy: MakeStage, stage: MakeStage, attempt: StartTry, in_containers: Engine, tmp_path: Path
 ) -> None:  # fmt: skip
     from tries import wait_for
 
@@ -161,7 +161,7 @@ def test_two_tasks_of_half_the_gpus_run_side_by_side_and_a_third_waits(
     both = wait_for(lambda: found if len(found := at_work()) == 2 else None, "two stages at work")
     held = [found["Labels"]["tradewind.gpus"].split(",") for found in both]
     assert sorted(held[0] + held[1]) == ["0", "1", "2", "3"]
-    third = attempt(busy(task_id="three", run_dir=str(tmp_path / "three"), gpus=1))
+    third = attempt(stage(task_id="three", run_dir=str(tmp_path / "three"), gpus=1))
     wait_for(lambda: any("waits for 1 of 4 GPUs" in line for line in third.lines()), "the third waits")
     assert len(in_containers.containers()) == 2
     in_containers.cli.kill(both[0]["Id"])
