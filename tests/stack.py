@@ -54,7 +54,7 @@ def postgres() -> Iterator[str]:
 class Stack:
     """The processes of one Airflow."""
 
-    def __init__(self, home: LocalHome, database: str, **settings: str) -> None:
+    def __init__(self, home: LocalHome, database: str) -> None:
         port = free_port()
         self.home = home
         self.server = Server(home, port)
@@ -66,7 +66,6 @@ class Stack:
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
             "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-that-is-long-enough-for-hs512-signatures-here",
-            **settings,
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -122,10 +121,10 @@ class Stack:
 
 
 @contextmanager
-def started(home: LocalHome, database: str, **settings: str) -> Iterator[Stack]:
+def started(home: LocalHome, database: str) -> Iterator[Stack]:
     """The stack, healthy and logged in."""
     home.password()
-    stack = Stack(home, database, **settings)
+    stack = Stack(home, database)
     stack.run("db", "migrate")
     try:
         for part in _PARTS:

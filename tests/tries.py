@@ -95,12 +95,10 @@ class Try:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.join()
 
-    def terminate(self) -> float:
-        """As Airflow does when the task is cleared or marked; returns the seconds until the task's process ended."""
-        began = time.monotonic()
+    def terminate(self) -> None:
+        """As Airflow does when the task is cleared or marked; waits for the end of its process."""
         self.process.terminate()
         self.process.join(LIMIT)
-        return time.monotonic() - began
 
     def outcome(self) -> dict[str, Any]:
         """Wait for its end: `result`, or `error` and `text`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class Identity:
     @property
     def number(self) -> int:
         """Which try this is, from 1."""
-        return int(self.task_id.rpartition("/")[2])
+        return try_number(self.task_id)
 
     def environment(self) -> dict[str, str]:
         """What tells a stage, and whoever reads its log, which task it is."""
@@ -77,6 +77,11 @@ class Identity:
         }
 
 
-def label(container: dict[str, Any], name: str) -> str:
+def try_number(task_id: str) -> int:
+    """The try in a `TRADEWIND_TASK_ID`."""
+    return int(task_id.rpartition("/")[2])
+
+
+def label(container: Mapping[str, Any], name: str) -> str:
     """A label of an inspected container, empty where it has none of the name."""
     return str((container["Config"].get("Labels") or {}).get(name, ""))

@@ -22,7 +22,7 @@ from tradewind.errors import GpuBusyError
 from tradewind_airflow.containers import logs
 from tradewind_airflow.containers.claim import Claim
 from tradewind_airflow.containers.ending import failure, not_started
-from tradewind_airflow.containers.identity import GENERATION, GPUS, JOB, TASK, Identity, label
+from tradewind_airflow.containers.identity import GENERATION, GPUS, JOB, TASK, Identity, label, try_number
 from tradewind_airflow.containers.request import STOP_GRACE
 from tradewind_airflow.gpus import Gpu
 from tradewind_airflow.last_words import KEPT_LINES
@@ -45,6 +45,15 @@ _ENGINE_LIMIT = 600.0
 """Seconds that an engine may be away: a restart with live-restore keeps the container."""
 
 
+def _status(container: Mapping[str, Any]) -> str:
+    state = container["State"]
+    if state["Status"] in _LIVE:
+        return "running"
+    if state["Status"] == "created":
+        return "gone"
+    return "succeeded" if state["ExitCode"] == 0 else "failed"
+
+
 def _is_starting(container: Mapping[str, Any]) -> bool:
     if container["State"]["Status"] != "created":
         return False
@@ -62,6 +71,7 @@ class ContainerJob:
         name: str,
         claim: Claim,
         *,
+        image: str,
         request: Request,
         choose: Callable[[], list[Gpu]],
         secrets: Mapping[str, str],
@@ -71,6 +81,7 @@ class ContainerJob:
         """Take what a container is made of.
 
         Args:
+            image: for what is told of it.
             request: the arguments of `create_container` for a choice of GPUs.
             choose: waits until GPUs are free and returns them.
             secrets: environment variables that only the process in the container gets to know.
@@ -81,6 +92,7 @@ class ContainerJob:
         self.identity = identity
         self.name = name
         self._claim = claim
+        self._image = image
         self._request = request
         self._choose = choose
         self._secrets = secrets
@@ -99,14 +111,9 @@ class ContainerJob:
     def status(self, container_id: str) -> str:
         """`running`, `succeeded`, `failed`, or `gone`; a container that never started counts as gone."""
         try:
-            state = self.cli.inspect_container(container_id)["State"]
+            return _status(self.cli.inspect_container(container_id))
         except NotFound:
             return "gone"
-        if state["Status"] in _LIVE:
-            return "running"
-        if state["Status"] == "created":
-            return "gone"
-        return "succeeded" if state["ExitCode"] == 0 else "failed"
 
     def claim(self) -> None:
         """Become the try that may stop the task's container, one of before included."""
@@ -123,7 +130,7 @@ class ContainerJob:
     def finished_before(self) -> str:
         """The earlier try whose container published before its worker could tell Airflow; empty if there is none."""
         task_id = self._claim.finished(self.identity.generation)
-        if not task_id or int(task_id.rpartition("/")[2]) >= self.identity.number:
+        if not task_id or try_number(task_id) >= self.identity.number:
             return ""
         log.info("try %s has published its result already", task_id)
         ended = self.found()
@@ -141,14 +148,13 @@ class ContainerJob:
         while not self._stop_request.requested:
             earlier = self.found()
             if earlier is not None:
-                status = self.status(earlier["Id"])
-                if status in ("running", "succeeded"):
+                if _status(earlier) in ("running", "succeeded"):
                     log.info("taking over container %s of try %s", earlier["Id"][:12], label(earlier, TASK))
                     return str(earlier["Id"])
                 if _is_starting(earlier):  # another try is at it
                     self._stop_request.wait(_PAUSE)
                     continue
-                self._forget(earlier, status)
+                self._forget(earlier)
             gpus = self._choose()
             if self._stop_request.requested:
                 break
@@ -245,10 +251,6 @@ class ContainerJob:
                     ) from error
             time.sleep(_PAUSE)  # somebody else may be removing it
 
-    @property
-    def _image(self) -> str:
-        return str(self._request(())["image"])
-
     def _stop(self, leave: Callable[[], bool]) -> None:
         self._left = leave()
         if self._left:
@@ -289,12 +291,12 @@ class ContainerJob:
 
     def _was_too_late(self, ended: Mapping[str, Any]) -> bool:
         """Whether another container held its GPU already, which our entry point tells by its exit code."""
-        return ended["State"]["ExitCode"] == GpuBusyError.exit_code and label(dict(ended), GPUS) != ""
+        return ended["State"]["ExitCode"] == GpuBusyError.exit_code and label(ended, GPUS) != ""
 
-    def _forget(self, earlier: dict[str, Any], status: str) -> None:
+    def _forget(self, earlier: Mapping[str, Any]) -> None:
         """Pass on the rest of an earlier try's ended container and remove it; raise where no retry can help."""
         why = None
-        if status == "failed" and not self._was_too_late(earlier):
+        if _status(earlier) == "failed" and not self._was_too_late(earlier):
             last: deque[str] = deque(maxlen=KEPT_LINES)
             self._pass_on(earlier["Id"], last, follow=False)
             why = failure(self.identity.task, str(earlier["Config"]["Image"]), earlier["State"], tuple(last))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 from docker.errors import DockerException
+from docker.types import Mount
 
 from tradewind.config import RunConfig
 from tradewind.models import locate
@@ -76,8 +77,8 @@ def container_job(
     name = identity.container_name(host.on_host(run_dir.path))
     claim = Claim(run_dir.path, stage, identity.owner)
     return ContainerJob(
-        cli, identity, name, claim, request=request, choose=choice.take, secrets=secrets, on_line=on_line,
-        stop=stop,
+        cli, identity, name, claim, image=task.image, request=request, choose=choice.take, secrets=secrets,
+        on_line=on_line, stop=stop,
     )  # fmt: skip
 
 
@@ -111,6 +112,4 @@ def _absolute(model: str) -> str:
 
 def _plain(mounts: Sequence[Any]) -> list[Mapping[str, Any]]:
     """Mounts as the engine's API spells them; DockerOperator takes keyword arguments as well."""
-    from docker.types import Mount
-
     return [mount if "Target" in mount else Mount(**mount) for mount in mounts]

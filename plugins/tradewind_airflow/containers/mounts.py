@@ -138,6 +138,11 @@ def _check_form(mount: Mapping[str, Any]) -> None:
         raise UserError(f"mounts: {mount.get('Target')}: {what}; use docker.types.Mount")
 
 
+def cache_environment(cache: Path | None) -> dict[str, str]:
+    """What makes a stage keep downloaded models in `model_cache`'s folder."""
+    return {} if cache is None else {"HF_HOME": str(cache)}
+
+
 def model_cache() -> Path | None:
     """The folder that holds downloaded models for all runs, made where absent; None: each container has its own."""
     stated = os.environ.get(CACHE_VARIABLE)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from docker.types import LogConfig
 
 from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.containers.mounts import cache_environment
 from tradewind_airflow.gpus import Gpu, container_environment, engine_request
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def container_request(
         "command": list(command),
         "environment": {
             **own,
-            **({} if cache is None else {"HF_HOME": str(cache)}),
+            **cache_environment(cache),
             **from_file,
             **task.environment,
             **container_environment(gpus),

@@ -29,7 +29,7 @@ from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
 from tradewind_airflow.containers.launch import container_job, in_container
-from tradewind_airflow.containers.mounts import model_cache
+from tradewind_airflow.containers.mounts import cache_environment, model_cache
 from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import POOL_VARIABLE, inventory
@@ -282,9 +282,12 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             # The stage dies with this process; so that it also dies with the supervisor, this process must.
             die_with_parent(os.getppid())
         config_file = self._write_config(run_dir, config)
-        cache = model_cache()
-        own = {} if cache is None else {"HF_HOME": str(cache)}
-        environment = {**own, **self.environment, **self._all_secrets(), **identity.environment()}
+        environment = {
+            **cache_environment(model_cache()),
+            **self.environment,
+            **self._all_secrets(),
+            **identity.environment(),
+        }
         self._finished_try = identity.task_id
         while True:
             gpus = choice.take()
