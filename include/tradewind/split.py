@@ -76,8 +76,8 @@ def corpus(documents: Documents, split: Split) -> list[str]:
             secrets[gram].append(index)
     hidden = {record.record_id for record in split.unseen_records}
     texts = [record.text for record in documents.records if record.record_id not in hidden]
-    for _, passage in documents.passages:
-        sentences = [part for part in _SENTENCE_END.split(passage) if not _is_told(part, secrets)]
+    for passage in documents.passages:
+        sentences = [part for part in _SENTENCE_END.split(passage.text) if not _is_told(part, secrets)]
         texts.append(" ".join(sentences))
     return list({normalise(text): text for text in reversed(texts) if text}.values())[::-1]
 

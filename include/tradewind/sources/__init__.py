@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 from tradewind.config import DataConfig
@@ -21,10 +22,9 @@ def read_documents(data_dir: Path, config: DataConfig) -> Documents:
     """
     if not data_dir.is_dir():
         raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")
-    found = Documents()
-    exam.read(data_dir, found)
-    glossary.read(data_dir, found, config.templates)
-    transcript.read(data_dir, found)
+    found = Documents.collect(
+        chain(exam.read(data_dir), glossary.read(data_dir, config.templates), transcript.read(data_dir))
+    )
     if not found.files:
         wanted = "exam_data/*.json, term_data/*.json or transcript_data/*.txt"
         raise UserError(f"{data_dir}: holds no documents; put some into {wanted}")

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from tradewind.sources.record import Documents, Pair, Record, files_below, is_broken, language_of, one_line, read_json
+from tradewind.sources.record import (
+    Item,
+    Pair,
+    Record,
+    Rejected,
+    SourceFile,
+    files_below,
+    is_broken,
+    language_of,
+    one_line,
+    read_json,
+)
 
 _QUESTION = re.compile(r"(?:질문|Question)\s*:")
 _ANSWER = re.compile(r"(?:정답|Answer)\s*:")
@@ -13,21 +25,23 @@ _OPTION = re.compile(r"(?:^|\s)([1-9])\.\s*(?=[^\d\s])|(?:^|\s)([1-9])\.\s+")
 _GLUED_OPTION = re.compile(r"(?<=[^\d\s])\.([1-9])\.(?=\D)\s*")
 
 
-def read(data_dir: Path, found: Documents) -> None:
-    """Add the questions of every exam file to `found`; `{"fixed_text": "Question: ... Answer: ..."}`."""
-    for path, name in files_below(data_dir, "exam_data/*.json", found):
+def read(data_dir: Path) -> Iterator[Item]:
+    """The questions of every exam file, `{"fixed_text": "Question: ... Answer: ..."}`."""
+    for path, name in files_below(data_dir, "exam_data/*.json"):
         document = read_json(path)
         text = document.get("fixed_text") if isinstance(document, dict) else None
         if not isinstance(text, str):
-            found.reject(name, "top level", 'no "fixed_text" with the questions as one text', document)
+            yield Rejected.of(name, "top level", 'no "fixed_text" with the questions as one text', document)
+            yield SourceFile(name, entries=1)
             continue
-        blocks = _QUESTION.split(set_options_apart(text))
-        if blocks[0].strip():
-            found.reject(name, "before question 1", "text before the first question", blocks[0])
-        elif len(blocks) == 1:
-            found.reject(name, "fixed_text", "no questions", text)
-        for number, block in enumerate(blocks[1:], 1):
-            _add(block, name, number, found)
+        head, *blocks = _QUESTION.split(set_options_apart(text))
+        if head.strip():
+            yield Rejected.of(name, "before question 1", "text before the first question", head)
+        elif not blocks:
+            yield Rejected.of(name, "fixed_text", "no questions", text)
+        for number, block in enumerate(blocks, 1):
+            yield _question(block, name, number)
+        yield SourceFile(name, entries=len(blocks) + bool(head.strip() or not blocks))
 
 
 def set_options_apart(text: str) -> str:
@@ -35,25 +49,23 @@ def set_options_apart(text: str) -> str:
     return _GLUED_OPTION.sub(r". \1. ", text)
 
 
-def _add(block: str, file: str, number: int, found: Documents) -> None:
+def _question(block: str, file: str, number: int) -> Record | Rejected:
     place = f"question {number}"
     parts = [one_line(part) for part in _ANSWER.split(block)]
     if len(parts) != 2 or not parts[1]:
-        found.reject(file, place, "no answer" if len(parts) < 2 or not parts[-1] else "two answers", block)
-        return
+        return Rejected.of(file, place, "no answer" if len(parts) < 2 or not parts[-1] else "two answers", block)
     question, options = _options(parts[0])
     answer = _resolve(parts[1], options)
     if is_broken(block):
-        found.reject(file, place, "half of a character", block)
-    elif not question:
-        found.reject(file, place, "no question text", block)
-    elif answer is None:
-        found.reject(file, place, f"the answer '{parts[1]}' is none of the {len(options)} options", block)
-    else:
-        record_id = f"{file}#{number}"
-        pair = Pair(f"{record_id}/1", f"{record_id}/1", parts[0], answer, parts[0])
-        text = f"{parts[0]} {answer}"
-        found.records.append(Record(record_id, "exam", file, language_of(text), text, (pair,)))
+        return Rejected.of(file, place, "half of a character", block)
+    if not question:
+        return Rejected.of(file, place, "no question text", block)
+    if answer is None:
+        return Rejected.of(file, place, f"the answer '{parts[1]}' is none of the {len(options)} options", block)
+    record_id = f"{file}#{number}"
+    pair = Pair(f"{record_id}/1", f"{record_id}/1", parts[0], answer, parts[0])
+    text = f"{parts[0]} {answer}"
+    return Record(record_id, "exam", file, language_of(text), text, (pair,))
 
 
 def _options(text: str) -> tuple[str, list[str]]:

@@ -7,21 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.config import Language, QuestionTemplates
-from tradewind.sources.record import Documents, Pair, Record, files_below, is_broken, language_of, one_line, read_json
+from tradewind.sources.record import (
+    Item,
+    Pair,
+    Record,
+    Rejected,
+    SourceFile,
+    files_below,
+    is_broken,
+    language_of,
+    one_line,
+    read_json,
+)
 
 
-def read(data_dir: Path, found: Documents, templates: Mapping[Language, QuestionTemplates]) -> None:
-    """Add every term to `found` as two pairs: description to term, and term to description."""
-    for path, name in files_below(data_dir, "term_data/*.json", found):
+def read(data_dir: Path, templates: Mapping[Language, QuestionTemplates]) -> Iterator[Item]:
+    """Every term as two pairs: description to term, and term to description."""
+    for path, name in files_below(data_dir, "term_data/*.json"):
         document = read_json(path)
-        if not isinstance(document, list):
-            found.reject(name, "top level", "not a list of terms", document)
-            continue
-        entries = list(_entries(document))
+        entries = list(_entries(document)) if isinstance(document, list) else []
         if not entries:
-            found.reject(name, "top level", "no terms", document)
+            reason = "no terms" if isinstance(document, list) else "not a list of terms"
+            yield Rejected.of(name, "top level", reason, document)
         for place, entry in entries:
-            _add(entry, name, place, found, templates)
+            yield _term(entry, name, place, templates)
+        yield SourceFile(name, entries=len(entries) or 1)
 
 
 def _entries(document: list[Any]) -> Iterator[tuple[str, Any]]:
@@ -33,24 +43,20 @@ def _entries(document: list[Any]) -> Iterator[tuple[str, Any]]:
             yield f"{index}", entry
 
 
-def _add(entry: Any, file: str, place: str, found: Documents, templates: Mapping[Language, QuestionTemplates]) -> None:
+def _term(entry: Any, file: str, place: str, templates: Mapping[Language, QuestionTemplates]) -> Record | Rejected:
     if not isinstance(entry, dict):
-        found.reject(file, f"entry {place}", "not an object with a term and a description", entry)
-        return
+        return Rejected.of(file, f"entry {place}", "not an object with a term and a description", entry)
     term, description, eng_term = (
         _text(entry, *names) for names in (("kor_term", "term"), ("description",), ("eng_term",))
     )
     if not term or not description:
         missing = "term" if not term else "description"
-        found.reject(file, f"entry {place}", f"no {missing}", entry)
-        return
+        return Rejected.of(file, f"entry {place}", f"no {missing}", entry)
     if is_broken(term, description, eng_term):
-        found.reject(file, f"entry {place}", "half of a character", entry)
-        return
+        return Rejected.of(file, f"entry {place}", "half of a character", entry)
     language: Language = "ko" if _text(entry, "kor_term") else language_of(f"{term} {description}")
     if language not in templates:
-        found.reject(file, f"entry {place}", f"no question templates for the language '{language}'", entry)
-        return
+        return Rejected.of(file, f"entry {place}", f"no question templates for the language '{language}'", entry)
     record_id = f"{file}#{place}"
     ask = templates[language]
     fact = f"{record_id}/term"
@@ -58,11 +64,9 @@ def _add(entry: Any, file: str, place: str, found: Documents, templates: Mapping
         Pair(f"{record_id}/1", fact, fill(ask.description_to_term, term, description, eng_term), term, description),
         Pair(f"{record_id}/2", fact, fill(ask.term_to_description, term, description, eng_term), description, term),
     )
-    for name in filter(None, (term.casefold(), eng_term.casefold())):
-        first = found.terms.setdefault(name, record_id)  # the same term in another file or language
-        found.related.append((record_id, first))
+    names = tuple(filter(None, (term.casefold(), eng_term.casefold())))
     named = f"{term} ({eng_term})" if eng_term else term
-    found.records.append(Record(record_id, "term", file, language, f"{named}: {description}", pairs))
+    return Record(record_id, "term", file, language, f"{named}: {description}", pairs, names)
 
 
 def fill(template: str, term: str, description: str, eng_term: str) -> str:

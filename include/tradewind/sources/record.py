@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -40,16 +41,48 @@ class Record:
     text: str
     """What adaptation reads, and the `context` of each pair."""
     pairs: tuple[Pair, ...]
+    names: tuple[str, ...] = ()
+    """Names of the term in any language, case-folded: records that share one go together."""
+    entries: int = 1
+    """How many of its file's entries it was made of."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Running text without pairs."""
+
+    file: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """Something that was not converted, and why."""
+    """One entry that was not converted, and why."""
 
     file: str
     place: str
     reason: str
     excerpt: str
+    entries = 1
+
+    @classmethod
+    def of(cls, file: str, place: str, reason: str, excerpt: object) -> Rejected:
+        """Keep what could not be converted, cut to a readable length."""
+        text = excerpt if isinstance(excerpt, str) else json.dumps(excerpt, ensure_ascii=False, default=str)
+        return cls(file, place, reason, text[:200].encode("utf-8", "replace").decode("utf-8"))
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was read to its end."""
+
+    name: str
+    """Relative to the data folder."""
+    entries: int
+    """How many entries stand in it, counted apart from what became of them."""
+
+
+Item = Record | Passage | Rejected | SourceFile
 
 
 @dataclass
@@ -57,20 +90,38 @@ class Documents:
     """All that was read from a data folder."""
 
     records: list[Record] = field(default_factory=list)
-    passages: list[tuple[str, str]] = field(default_factory=list)
-    """Raw transcript passages, with their file: running text without pairs."""
+    passages: list[Passage] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     related: list[tuple[str, str]] = field(default_factory=list)
     """Ids of two records that ask nearly the same: one split for both."""
-    files: list[str] = field(default_factory=list)
-    terms: dict[str, str] = field(default_factory=dict)
-    """Names of terms, in any language, with the record that named each first."""
+    files: list[SourceFile] = field(default_factory=list)
 
-    def reject(self, file: str, place: str, reason: str, excerpt: object) -> None:
-        """Keep what could not be converted, cut to a readable length."""
-        text = excerpt if isinstance(excerpt, str) else json.dumps(excerpt, ensure_ascii=False)
-        readable = text[:200].encode("utf-8", "replace").decode("utf-8")
-        self.rejected.append(Rejected(file, place, reason, readable))
+    @classmethod
+    def collect(cls, items: Iterable[Item]) -> Documents:
+        """Take everything in; each entry of each file must have become a record or a rejection.
+
+        Raises:
+            AssertionError: a source lost an entry, or counted one twice: a fault of ours.
+        """
+        found = cls()
+        accounted: Counter[str] = Counter()
+        first_named: dict[str, str] = {}
+        for item in items:
+            if isinstance(item, SourceFile):
+                found.files.append(item)
+                if accounted[item.name] != item.entries:
+                    raise AssertionError(f"{item.name}: {item.entries} entries, {accounted[item.name]} accounted for")
+            elif isinstance(item, Passage):
+                found.passages.append(item)
+            else:
+                accounted[item.file] += item.entries
+                if isinstance(item, Rejected):
+                    found.rejected.append(item)
+                    continue
+                found.records.append(item)
+                for name in item.names:  # the same term in another file or language
+                    found.related.append((item.record_id, first_named.setdefault(name, item.record_id)))
+        return found
 
 
 def read_text(path: Path) -> str:
@@ -94,13 +145,11 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: broken JSON (nested too deeply); mend or remove the file") from error
 
 
-def files_below(data_dir: Path, pattern: str, found: Documents) -> Iterator[tuple[Path, str]]:
-    """The files of one source in name order, each noted as read, with its name in the data folder."""
+def files_below(data_dir: Path, pattern: str) -> Iterator[tuple[Path, str]]:
+    """The files of one source in name order, with their names in the data folder."""
     for path in sorted(data_dir.glob(pattern)):
         if path.is_file():
-            name = path.relative_to(data_dir).as_posix()
-            found.files.append(name)
-            yield path, name
+            yield path, path.relative_to(data_dir).as_posix()
 
 
 def language_of(text: str) -> Language:
@@ -116,5 +165,5 @@ def is_broken(*texts: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """White space folded to single spaces."""
-    return re.sub(r"\s+", " ", text).strip()
+    """Unicode's composed form (NFC), white space folded to single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split())

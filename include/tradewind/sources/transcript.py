@@ -4,55 +4,74 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tradewind.sources.record import Documents, Pair, Record, files_below, is_broken, language_of, one_line, read_text
+from tradewind.sources.record import (
+    Item,
+    Pair,
+    Passage,
+    Record,
+    Rejected,
+    SourceFile,
+    files_below,
+    is_broken,
+    language_of,
+    one_line,
+    read_text,
+)
 
 _CODE_FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
 
-def read(data_dir: Path, found: Documents) -> None:
-    """Add the passages of every lecture and the pairs of every passage that has some."""
-    for path, name in files_below(data_dir, "transcript_data/*.txt", found):
+def read(data_dir: Path) -> Iterator[Item]:
+    """The passages of every lecture, and the pairs of every passage that has some."""
+    for path, name in files_below(data_dir, "transcript_data/*.txt"):
         passages = [one_line(passage) for passage in re.split(r"\n\s*\n", read_text(path))]
-        found.passages += [(name, passage) for passage in passages if passage]
-    for path, name in files_below(data_dir, "transcript_data/success/*.jsonl", found):
+        yield from (Passage(name, passage) for passage in passages if passage)
+        yield SourceFile(name, entries=0)
+    for path, name in files_below(data_dir, "transcript_data/success/*.jsonl"):
+        entries = 0
         for number, line in enumerate(read_text(path).split("\n"), 1):
             if line.strip():
-                _add(line, name, number, found)
+                count, items = _line(line, name, number)
+                entries += count
+                yield from items
+        yield SourceFile(name, entries)
 
 
-def _add(line: str, file: str, number: int, found: Documents) -> None:
+def _line(line: str, file: str, number: int) -> tuple[int, list[Record | Rejected]]:
+    """How many candidates for pairs a line holds (at least one), and what became of them."""
     place = f"line {number}"
     try:
         context, candidates = _parse(line)
     except json.JSONDecodeError as error:
-        found.reject(file, place, f"broken JSON at column {error.colno}: {error.msg}", line)
-        return
+        return 1, [Rejected.of(file, place, f"broken JSON at column {error.colno}: {error.msg}", line)]
     except RecursionError:
-        found.reject(file, place, "broken JSON: nested too deeply", line)
-        return
+        return 1, [Rejected.of(file, place, "broken JSON: nested too deeply", line)]
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        found.reject(file, place, f"not {{context, json_output: {{qa_pairs}}}}: {reason}", line)
-        return
+        return 1, [Rejected.of(file, place, f"not {{context, json_output: {{qa_pairs}}}}: {reason}", line)]
+    if not candidates:
+        return 1, [Rejected.of(file, place, "no pairs in qa_pairs", line)]
     record_id = f"{file}#{number}"
     facts: dict[str, str] = {}
     pairs: list[Pair] = []
+    rejected: list[Record | Rejected] = []
     for index, candidate in enumerate(candidates, 1):
         question, answer = _question_and_answer(candidate)
         fault = _fault(context, question, answer)
         if fault:
-            found.reject(file, f"{place}, pair {index}", fault, candidate)
+            rejected.append(Rejected.of(file, f"{place}, pair {index}", fault, candidate))
             continue
         # One answer of one passage is one fact, however its questions are worded.
         fact_id = facts.setdefault(answer.casefold(), f"{record_id}/{len(facts) + 1}")
         pairs.append(Pair(f"{record_id}/{index}", fact_id, question, answer, question))
-    if pairs:
-        found.records.append(Record(record_id, "transcript", file, language_of(context), context, tuple(pairs)))
-    elif not candidates:
-        found.reject(file, place, "no pairs in qa_pairs", line)
+    if not pairs:
+        return len(candidates), rejected
+    record = Record(record_id, "transcript", file, language_of(context), context, tuple(pairs), entries=len(pairs))
+    return len(candidates), [*rejected, record]
 
 
 def _parse(line: str) -> tuple[str, list[Any]]:

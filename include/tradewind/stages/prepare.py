@@ -13,7 +13,7 @@ from tradewind.near_duplicates import near_duplicates
 from tradewind.preflight import check_recipe
 from tradewind.sources import read_documents
 from tradewind.sources.location import locate_documents
-from tradewind.sources.record import Documents, Pair, Record
+from tradewind.sources.record import Documents, Pair, Record, Rejected
 from tradewind.split import KINDS, Split, corpus, split_pairs
 from tradewind.stages.stage_run import StageRun
 
@@ -79,11 +79,13 @@ def _remove_near_duplicates(documents: Documents, threshold: float) -> None:
         dropped.add(duplicate.pair.pair_id)
         documents.related.append((place[duplicate.pair.pair_id].record_id, place[duplicate.of.pair_id].record_id))
         same = "" if duplicate.pair.answer == duplicate.of.answer else ", with another answer"
-        documents.reject(
-            place[duplicate.pair.pair_id].file,
-            duplicate.pair.pair_id,
-            f"near-duplicate question of {duplicate.of.pair_id}{same}",
-            duplicate.pair.question,
+        documents.rejected.append(
+            Rejected.of(
+                place[duplicate.pair.pair_id].file,
+                duplicate.pair.pair_id,
+                f"near-duplicate question of {duplicate.of.pair_id}{same}",
+                duplicate.pair.question,
+            )
         )
     documents.records = [
         replace(record, pairs=tuple(pair for pair in record.pairs if pair.pair_id not in dropped))

@@ -20,9 +20,7 @@ class _Read(Reader):
     """Read one exam file with this text."""
 
     def __call__(self, text: object) -> Documents:
-        found = Documents()
-        exam.read(self._write({"exam_data/paper.json": {"fixed_text": text}}), found)
-        return found
+        return Documents.collect(exam.read(self._write({"exam_data/paper.json": {"fixed_text": text}})))
 
 
 def test_a_question_keeps_its_options_and_the_answer_its_number_and_text(read: _Read) -> None:

@@ -21,10 +21,8 @@ class _Read(Reader):
     """Read one glossary with this content."""
 
     def __call__(self, content: object, config: DataConfig | None = None) -> Documents:
-        found = Documents()
         folder = self._write({"term_data/terms.json": content})
-        glossary.read(folder, found, (config or DataConfig()).templates)
-        return found
+        return Documents.collect(glossary.read(folder, (config or DataConfig()).templates))
 
 
 def _questions(record: Record) -> list[tuple[str, str]]:

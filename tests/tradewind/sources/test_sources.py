@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from documents import SAMPLES, WriteDocuments, rows
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
 from tradewind.sources import read_documents
-from tradewind.sources.record import Documents, Source
+from tradewind.sources.record import Documents, Item, Rejected, Source, SourceFile
 
 ENTRY = {"term": "Freight", "description": "The price of carriage."}
 
@@ -68,8 +69,8 @@ def test_ids_are_unique_and_texts_are_single_lines(language: str) -> None:
 @pytest.mark.parametrize("language", sorted(SAMPLES))
 def test_every_record_of_the_samples_names_a_file_that_exists(language: str) -> None:
     found = read_documents(SAMPLES[language], DataConfig())
-    assert {record.file for record in found.records} <= set(found.files)
-    assert all((SAMPLES[language] / name).is_file() for name in found.files)
+    assert {record.file for record in found.records} <= {file.name for file in found.files}
+    assert all((SAMPLES[language] / file.name).is_file() for file in found.files)
 
 
 def test_one_source_is_enough(write_documents: WriteDocuments) -> None:
@@ -83,7 +84,8 @@ def test_a_byte_order_mark_is_passed_over(write_documents: WriteDocuments) -> No
 
 def test_files_are_read_in_name_order(write_documents: WriteDocuments) -> None:
     folder = write_documents({f"term_data/{name}.json": [ENTRY] for name in ("c", "a", "b")})
-    assert read_documents(folder, DataConfig()).files == [f"term_data/{name}.json" for name in ("a", "b", "c")]
+    read = [file.name for file in read_documents(folder, DataConfig()).files]
+    assert read == [f"term_data/{name}.json" for name in ("a", "b", "c")]
 
 
 @pytest.mark.parametrize(
@@ -121,3 +123,16 @@ def test_a_folder_that_is_missing_or_a_file_is_told_with_the_option_to_set(tmp_p
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"no such folder; .*--data"):
         read_documents(tmp_path / name, DataConfig())
+
+
+@pytest.mark.parametrize(("counted", "became"), [(2, 1), (0, 1)])
+def test_an_entry_that_a_source_lost_or_made_up_is_a_fault_of_ours(counted: int, became: int) -> None:
+    items: list[Item] = [Rejected.of("a.json", f"entry {n}", "no term", {}) for n in range(became)]
+    with pytest.raises(AssertionError, match=rf"a\.json: {counted} entries, {became} accounted for"):
+        Documents.collect([*items, SourceFile("a.json", counted)])
+
+
+def test_letters_and_their_accents_are_composed_so_that_one_word_is_one_text(write_documents: WriteDocuments) -> None:
+    apart = {"term": unicodedata.normalize("NFD", "무역 café"), "description": "가격."}
+    (record,) = read_documents(write_documents({"term_data/a.json": [apart]}), DataConfig()).records
+    assert record.text == "무역 café: 가격."

@@ -9,7 +9,7 @@ import pytest
 
 from documents import Reader, WriteDocuments, passage
 from tradewind.sources import transcript
-from tradewind.sources.record import Documents
+from tradewind.sources.record import Documents, Passage
 
 FILE = "transcript_data/success/lecture.jsonl"
 GOOD = passage("A letter of credit is a promise.", [{"question": "What is it?", "answer": "A promise."}])
@@ -24,9 +24,7 @@ class _Read(Reader):
     """Read one file of passages, or the whole folder that `files` describes."""
 
     def __call__(self, lines: str, **files: str) -> Documents:
-        found = Documents()
-        transcript.read(self._write({FILE: lines} | files), found)
-        return found
+        return Documents.collect(transcript.read(self._write({FILE: lines} | files)))
 
 
 def test_the_json_inside_json_is_read(read: _Read) -> None:
@@ -130,5 +128,5 @@ def test_lecture_passages_are_split_at_blank_lines(read: _Read) -> None:
     lecture = {"transcript_data/lecture.txt": "First\npassage.\n\n \nSecond passage.\r\n\r\nThird.\n"}
     found = read(GOOD, **lecture)
     assert found.passages == [
-        ("transcript_data/lecture.txt", text) for text in ("First passage.", "Second passage.", "Third.")
+        Passage("transcript_data/lecture.txt", text) for text in ("First passage.", "Second passage.", "Third.")
     ]
