@@ -125,14 +125,86 @@ class TrainingConfig(Frozen):
         return self
 
 
-class JudgeConfig(Frozen):
-    """An OpenAI-compatible server that grades truthfulness from 1 to 5."""
+class ServerConfig(Frozen):
+    """A model behind an OpenAI-compatible server."""
 
     model: str
     base_url: str | None = None
     api_key_env: SecretName = "OPENAI_API_KEY"
     """The *name* of the environment variable that holds the key; the key itself never enters a file."""
     timeout: Annotated[float, Field(gt=0)] = 60.0
+
+
+class JudgeConfig(ServerConfig):
+    """Grades truthfulness from 1 to 5."""
+
+
+class BudgetConfig(Frozen):
+    """What all shards of one run may spend together; None: no bound."""
+
+    requests: Annotated[int, Field(ge=0)] | None = None
+    tokens: Annotated[int, Field(ge=0)] | None = None
+    money: Annotated[float, Field(ge=0)] | None = None
+    """In the currency of `extract.price`."""
+
+
+class PriceConfig(Frozen):
+    """What the server's owner charges for a million tokens."""
+
+    prompt: Annotated[float, Field(ge=0)]
+    completion: Annotated[float, Field(ge=0)]
+    batch_discount: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """What share of the price falls away for requests sent through the Batch API."""
+    currency: str = "USD"
+
+
+class GroundingConfig(Frozen):
+    """When an answer counts as supported by its passage."""
+
+    min_overlap: Fraction = 0.5
+    """Share of the answer's character 5-grams (3-grams in Korean) that stand in the passage."""
+    min_similarity: Annotated[float, Field(ge=-1.0, lt=1.0)] = 0.6
+    """Cosine of the answer to the passage's nearest sentence, by `evaluate.encoder`. Either test suffices."""
+    judge: bool = False
+    """Ask the extracting model too, in a request of its own for each passage."""
+
+
+class ExtractConfig(ServerConfig):
+    """Question/answer pairs drawn from running text by a model; without this block none are drawn."""
+
+    passage_tokens: Annotated[int, Field(ge=32)] = 512
+    """The longest passage, in tokens of the model that is trained."""
+    overlap_tokens: Annotated[int, Field(ge=0)] = 64
+    max_pairs: Annotated[int, Field(ge=1, le=50)] = 8
+    """Facts asked for of one passage, at most."""
+    wordings: Annotated[int, Field(ge=1, le=10)] = 3
+    """Differently worded questions for each fact; *reworded* held-out questions need two or more."""
+    summarise: bool = False
+    """Have the passage summarised first, and pairs drawn from the summary."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Sent only if stated, and no more once the server refused it."""
+    max_completion_tokens: Annotated[int, Field(ge=64)] = 4096
+    response_format: Literal["json_schema", "json_object", "text"] = "json_schema"
+    """What is tried first; a server that refuses it is asked in the next weaker form."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    """Tries for each passage, over faults of the server and answers that cannot be used."""
+    shards: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Into how many tasks Airflow divides the passages."""
+    batch: bool = False
+    """Use OpenAI's Batch API: cheaper, within a day."""
+    batch_poll_seconds: Annotated[float, Field(gt=0)] = 60.0
+    budget: BudgetConfig = BudgetConfig()
+    price: PriceConfig | None = None
+    grounding: GroundingConfig = GroundingConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExtractConfig:
+        if self.overlap_tokens >= self.passage_tokens:
+            raise ValueError("overlap_tokens must be less than passage_tokens")
+        if self.budget.money is not None and self.price is None:
+            raise ValueError("budget.money needs price, what a million tokens cost")
+        return self
 
 
 class EvaluateConfig(Frozen):
@@ -156,6 +228,7 @@ class Recipe(Frozen):
     """What a recipe file may say."""
 
     model: ModelConfig = ModelConfig()
+    extract: ExtractConfig | None = None
     data: DataConfig = DataConfig()
     split: SplitConfig = SplitConfig()
     adapt: TrainingConfig = TrainingConfig()
