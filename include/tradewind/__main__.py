@@ -22,6 +22,7 @@ from tradewind.faults import told_to_user
 from tradewind.recipes import read_config, resolve
 from tradewind.results import STAGES
 from tradewind.run_dir import RunDir
+from tradewind.shard import Shard
 
 DEFAULT_DATA = "embedded:en"
 
@@ -62,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
         command.add_argument("--gpu", action="append", default=[], metavar="ID", help="hold this GPU; may be repeated")
         command.add_argument("--lease-dir", type=Path, help="folder of the GPUs' lock files; needed with --gpu")
+        if stage == "extract":
+            command.add_argument("--shard", metavar="I/N", help="do every N-th passage, from the I-th; default: all")
         # For supervisors: see tradewind_airflow.
         command.add_argument("--die-with-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
         command.add_argument("--secrets-from-stdin", action="store_true", help=argparse.SUPPRESS)
@@ -112,7 +115,7 @@ def _stage(arguments: argparse.Namespace) -> None:
     if config.model.model_name_or_path.startswith("embedded:") and config.evaluate.encoder.startswith("embedded:"):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with gpu_leases(arguments.lease_dir or Path(), arguments.gpu):
-        run_stage(arguments.stage, config, run_dir)
+        run_stage(arguments.stage, config, run_dir, Shard.parse(getattr(arguments, "shard", None) or "1/1"))
 
 
 def _secrets(text: str) -> dict[str, str]:
@@ -146,12 +149,12 @@ def _run_settings(arguments: argparse.Namespace, run_dir: RunDir) -> RunConfig:
 
 
 def _validate(arguments: argparse.Namespace) -> None:
-    from tradewind.preflight import check_judge, check_recipe
+    from tradewind.preflight import check_keys, check_recipe
     from tradewind.stages.prepare import prepare
 
     config = _settings(arguments)
     check_recipe(config)
-    check_judge(config)
+    check_keys(config)
     prepared = prepare(config)
     heldout = ", ".join(f"{kind} {len(items)}" for kind, items in prepared.split.heldout.items())
     documents = prepared.documents

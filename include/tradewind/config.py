@@ -146,6 +146,8 @@ class BudgetConfig(Frozen):
     tokens: Annotated[int, Field(ge=0)] | None = None
     money: Annotated[float, Field(ge=0)] | None = None
     """In the currency of `extract.price`."""
+    when_reached: Literal["stop", "go_on"] = "stop"
+    """Fail, to be cleared with a larger budget, or go on with the passages answered so far."""
 
 
 class PriceConfig(Frozen):

@@ -36,16 +36,30 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 @contextmanager
-def run_dir_lock(run_dir: Path, stage: str) -> Iterator[None]:
+def run_dir_lock(run_dir: Path, stage: str, *, shared: bool = False) -> Iterator[None]:
     """Be the only writer of `run_dir` while the block runs.
+
+    Args:
+        stage: the name of the stage's folder.
+        shared: be the only one that writes this folder, beside others that share the run.
 
     Raises:
         RunDirBusyError: at once, naming the process that holds the lock.
     """
-    path = run_dir / ".lock"
-    with path.open("a+", encoding="utf-8") as file:
+    with ExitStack() as held:
+        if shared:
+            held.enter_context(_locked(run_dir, ".lock", stage, fcntl.LOCK_SH))
+            held.enter_context(_locked(run_dir, f".{stage}.lock", stage, fcntl.LOCK_EX))
+        else:
+            held.enter_context(_locked(run_dir, ".lock", stage, fcntl.LOCK_EX))
+        yield
+
+
+@contextmanager
+def _locked(run_dir: Path, name: str, stage: str, kind: int) -> Iterator[None]:
+    with (run_dir / name).open("a+", encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             raise RunDirBusyError(f"{run_dir}: held by {_holder(file.read())}; wait for it or stop it") from None

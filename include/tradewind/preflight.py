@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 
-from tradewind.config import JudgeConfig, RunConfig
+from tradewind.config import RunConfig, ServerConfig
 from tradewind.errors import UserError
 from tradewind.models import check_location
 
@@ -24,15 +24,17 @@ def check_recipe(config: RunConfig) -> None:
                 raise UserError(f"{stage}.report_to: {tracker} is not installed; pip install {tracker}")
 
 
-def check_judge(config: RunConfig) -> None:
-    """Fail where a judge is configured and its key is not in this environment."""
+def check_keys(config: RunConfig) -> None:
+    """Fail where a model behind a server is configured and its key is not in this environment."""
     if config.evaluate.judge is not None:
-        judge_key(config.evaluate.judge)
+        server_key(config.evaluate.judge, "evaluate.judge")
+    if config.extract is not None:
+        server_key(config.extract, "extract")
 
 
-def judge_key(judge: JudgeConfig) -> str:
-    """The judge's key; UserError names the variable where it is not set."""
-    key = os.environ.get(judge.api_key_env)
+def server_key(server: ServerConfig, block: str) -> str:
+    """The key of the server that the recipe's `block` names; UserError names the variable where it is not set."""
+    key = os.environ.get(server.api_key_env)
     if not key:
-        raise UserError(f"evaluate.judge: the environment variable {judge.api_key_env} is not set; set it to the key")
+        raise UserError(f"{block}: the environment variable {server.api_key_env} is not set; set it to the key")
     return key

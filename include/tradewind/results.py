@@ -11,9 +11,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tradewind.errors import UserError
 from tradewind.files import sha256_of
 
-Stage = Literal["prepare", "adapt", "finetune", "evaluate", "report"]
-STAGES: tuple[Stage, ...] = ("prepare", "adapt", "finetune", "evaluate", "report")
-UPSTREAM: dict[Stage, tuple[Stage, ...]] = {stage: STAGES[:place] for place, stage in enumerate(STAGES)}
+Stage = Literal["extract", "prepare", "adapt", "finetune", "evaluate", "report"]
+STAGES: tuple[Stage, ...] = ("extract", "prepare", "adapt", "finetune", "evaluate", "report")
+UPSTREAM: dict[Stage, tuple[Stage, ...]] = {
+    "extract": (),
+    "prepare": ("extract",),
+    "adapt": ("prepare",),
+    "finetune": ("prepare", "adapt"),
+    "evaluate": ("prepare", "adapt", "finetune"),
+    "report": ("prepare", "adapt", "finetune", "evaluate"),
+}
 """The stages whose outputs a stage may read."""
 
 
@@ -55,6 +62,8 @@ class StageResult(Contract):
     task_id: str | None = None
     """`TRADEWIND_TASK_ID`: `<task_id>/<try>`, so that a result of another try is told apart."""
     stage: Stage
+    shard: str | None = None
+    """`2/8` where several tasks divide the stage's work."""
     status: Literal["success", "skipped"] = "success"
     reason: str | None = None
     """Why a stage was skipped."""

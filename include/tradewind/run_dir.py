@@ -15,7 +15,10 @@ from tradewind.results import Stage, StageResult, read_result
 
 
 class RunDir:
-    """One run's folder: `<stage>/` holds what a stage published, `.<stage>.work/` what it is making."""
+    """One run's folder: `<stage>/` holds what a stage published, `.<stage>.work/` what it is making.
+
+    A stage whose work is divided has a folder for each shard, see `Shard.folder`: the methods take either name.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
@@ -25,19 +28,19 @@ class RunDir:
         """The run's resolved configuration."""
         return self.path / "config.json"
 
-    def work(self, stage: Stage) -> Path:
+    def work(self, stage: str) -> Path:
         """The folder a stage works in until it publishes."""
         return self.path / f".{stage}.work"
 
-    def published(self, stage: Stage) -> Path:
+    def published(self, stage: str) -> Path:
         """The folder of a finished stage."""
         return self.path / stage
 
-    def result_file(self, stage: Stage) -> Path:
+    def result_file(self, stage: str) -> Path:
         """The `result.json` whose presence says that the stage is finished."""
         return self.published(stage) / "result.json"
 
-    def result(self, stage: Stage) -> StageResult:
+    def result(self, stage: str) -> StageResult:
         """What the stage published; UserError where it did not."""
         return read_result(self.result_file(stage))
 
@@ -46,7 +49,7 @@ class RunDir:
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.config_file, config.model_dump_json(indent=1))
 
-    def open_work(self, stage: Stage, fingerprint: str) -> Path:
+    def open_work(self, stage: str, fingerprint: str) -> Path:
         """The folder a stage works in; an interrupted try's is kept only if it had the same inputs and settings.
 
         Args:
@@ -62,7 +65,7 @@ class RunDir:
         write_atomically(mark, fingerprint)
         return work
 
-    def publish(self, stage: Stage, work: Path, result: StageResult) -> None:
+    def publish(self, stage: str, work: Path, result: StageResult) -> None:
         """Make the work folder the stage's published one; `result.json` goes in last, then one rename."""
         write_atomically(work / "result.json", result.model_dump_json(indent=1))
         (work / ".fingerprint").unlink()

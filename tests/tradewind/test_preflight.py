@@ -6,7 +6,7 @@ import pytest
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
-from tradewind.preflight import check_judge, check_recipe
+from tradewind.preflight import check_keys, check_recipe
 from tradewind.recipes import resolve
 
 
@@ -28,6 +28,6 @@ def test_a_judge_without_its_key_names_the_variable(monkeypatch: pytest.MonkeyPa
     config = _config(evaluate__judge={"model": "m", "api_key_env": "MY_JUDGE_KEY"})
     monkeypatch.delenv("MY_JUDGE_KEY", raising=False)
     with pytest.raises(UserError, match="MY_JUDGE_KEY is not set"):
-        check_judge(config)
+        check_keys(config)
     monkeypatch.setenv("MY_JUDGE_KEY", "k-123456")
-    check_judge(config)
+    check_keys(config)

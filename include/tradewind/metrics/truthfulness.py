@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tradewind.config import JudgeConfig
 from tradewind.errors import UserError
-from tradewind.preflight import judge_key
+from tradewind.preflight import server_key
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -46,7 +46,7 @@ def truthfulness(
     """
     from openai import APIStatusError, OpenAI
 
-    client = OpenAI(api_key=judge_key(config), base_url=config.base_url, timeout=config.timeout)
+    client = OpenAI(api_key=server_key(config, "evaluate.judge"), base_url=config.base_url, timeout=config.timeout)
 
     def grade(item: tuple[str, str, str]) -> float:
         return _grade(client, config.model, *item)

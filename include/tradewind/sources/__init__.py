@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
 from tradewind.sources import exam, glossary, transcript
-from tradewind.sources.record import Documents
+from tradewind.sources.record import Documents, Item
 
 FOLDERS = ("exam_data", "term_data", "transcript_data")
+
+
+def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
+    """Everything below `data_dir`, in a stable order, as it is read.
+
+    Raises:
+        UserError: the folder is missing, or a file is not JSON or not UTF-8.
+    """
+    if not data_dir.is_dir():
+        raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")
+    yield from exam.read(data_dir)
+    yield from glossary.read(data_dir, config.templates)
+    yield from transcript.read(data_dir)
 
 
 def read_documents(data_dir: Path, config: DataConfig) -> Documents:
@@ -20,11 +33,7 @@ def read_documents(data_dir: Path, config: DataConfig) -> Documents:
         UserError: the folder is missing or empty, a file is not JSON or not UTF-8, or nothing
             in it yields a pair. The line names the file, the place and what to do.
     """
-    if not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")
-    found = Documents.collect(
-        chain(exam.read(data_dir), glossary.read(data_dir, config.templates), transcript.read(data_dir))
-    )
+    found = Documents.collect(iter_documents(data_dir, config))
     if not found.files:
         wanted = "exam_data/*.json, term_data/*.json or transcript_data/*.txt"
         raise UserError(f"{data_dir}: holds no documents; put some into {wanted}")

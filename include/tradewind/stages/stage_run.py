@@ -19,6 +19,8 @@ from tradewind.errors import UserError
 from tradewind.lease import run_dir_lock
 from tradewind.results import UPSTREAM, Artifact, Stage, StageResult
 from tradewind.run_dir import RunDir, fingerprint
+from tradewind.shard import WHOLE, Shard
+from tradewind.stages.shards import extracted
 
 log = logging.getLogger("tradewind")
 _PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "sentence-transformers", "openai", "sacrebleu")
@@ -37,6 +39,7 @@ class StageRun:
     run_dir: RunDir
     work: Path
     inputs: dict[str, Artifact]
+    shard: Shard = WHOLE
     metrics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
@@ -54,21 +57,24 @@ class StageRun:
         self.warnings.append(text)
 
 
-def run_stage(name: Stage, config: RunConfig, run_dir: RunDir) -> StageResult:
+def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WHOLE) -> StageResult:
     """Run one stage as the run directory's only writer and publish what it made.
+
+    Shards of one stage run beside each other, but beside no other stage.
 
     Raises:
         UserError: something the user can mend; nothing is published then.
         RunDirBusyError: another process is writing this run.
     """
     run_dir.path.mkdir(parents=True, exist_ok=True)
-    with run_dir_lock(run_dir.path, name):
+    folder = shard.folder(name)
+    with run_dir_lock(run_dir.path, folder, shared=shard != WHOLE):
         started, clock = datetime.now(UTC), time.monotonic()
-        log.info("%s: start in %s", name, run_dir.path)
-        inputs = _inputs(name, run_dir)
+        log.info("%s: start in %s", folder, run_dir.path)
+        inputs = _inputs(name, config, run_dir)
         run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
-        work = run_dir.open_work(name, fingerprint(name, config, {key: item.sha256 for key, item in inputs.items()}))
-        stage = StageRun(name, config, run_dir, work, inputs)
+        work = run_dir.open_work(folder, fingerprint(name, config, {key: item.sha256 for key, item in inputs.items()}))
+        stage = StageRun(name, config, run_dir, work, inputs, shard)
         status, reason = "success", None
         try:
             importlib.import_module(f"tradewind.stages.{name}").run(stage)
@@ -79,6 +85,7 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir) -> StageResult:
             job_id=os.environ.get("TRADEWIND_JOB_ID"),
             task_id=os.environ.get("TRADEWIND_TASK_ID"),
             stage=name,
+            shard=None if shard == WHOLE else str(shard),
             status=status,
             reason=reason,
             started_at=started.isoformat(timespec="seconds"),
@@ -93,12 +100,12 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir) -> StageResult:
             warnings=tuple(stage.warnings),
             resumed_from_step=stage.resumed_from_step,
         )
-        run_dir.publish(name, work, result)
+        run_dir.publish(folder, work, result)
         log.info("%s: %s in %.1f s; %s", name, status, result.seconds, result.metrics)
         return result
 
 
-def _inputs(name: Stage, run_dir: RunDir) -> dict[str, Artifact]:
+def _inputs(name: Stage, config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     """The published outputs that the stage reads, by `<stage>/<output>`.
 
     Only `prepare` (and for the report `evaluate`) must have run; a training that was left out is absent.
@@ -108,6 +115,9 @@ def _inputs(name: Stage, run_dir: RunDir) -> dict[str, Artifact]:
     """
     found: dict[str, Artifact] = {}
     for upstream in UPSTREAM[name]:
+        if upstream == "extract":
+            found |= extracted(config, run_dir)
+            continue
         if upstream in ("adapt", "finetune") and not run_dir.result_file(upstream).exists():
             continue
         result = run_dir.result(upstream)
@@ -126,7 +136,7 @@ def _outputs(stage: StageRun) -> dict[str, Artifact]:
     made: dict[str, Artifact] = {}
     for output in stage.outputs:
         artifact = Artifact.of(stage.work / output, stage.work)
-        made[output] = artifact.model_copy(update={"path": f"{stage.name}/{artifact.path}"})
+        made[output] = artifact.model_copy(update={"path": f"{stage.shard.folder(stage.name)}/{artifact.path}"})
     return made
 
 

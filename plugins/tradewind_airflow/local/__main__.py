@@ -14,7 +14,7 @@ import httpx
 
 from tradewind.__main__ import DEFAULT_DATA
 from tradewind.errors import UserError
-from tradewind.preflight import check_judge, check_recipe
+from tradewind.preflight import check_keys, check_recipe
 from tradewind.recipes import resolve
 from tradewind.reporting.contract import read_report
 from tradewind.reporting.table import text_table
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
     config = resolve(arguments.recipe, arguments.data, arguments.seed)
     check_recipe(config)
-    check_judge(config)
+    check_keys(config)
     prepare(config)  # a fault of input is told now, not after Airflow has started
     shipped = config.recipe == arguments.recipe
     recipe = arguments.recipe if shipped else str(Path(arguments.recipe).expanduser().resolve())

@@ -1,0 +1,143 @@
+"""One question until it has a usable answer: from the store, or from the server within the budget."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from tradewind.config import ExtractConfig
+from tradewind.errors import UserError
+from tradewind.extraction.prompts import Question
+from tradewind.extraction.reply import UnusableAnswerError
+from tradewind.extraction.server import PassingFaultError, RefusedError, Server, WeakerFormError, most_tokens
+from tradewind.extraction.store import AnswerStore, Wait
+from tradewind.extraction.usage import Spent, Usage
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+log = logging.getLogger("tradewind")
+_T = TypeVar("_T")
+_LOOK_AGAIN = 0.2
+"""Seconds between two looks at what another process of the run is doing."""
+_LONGEST_WAIT = 300.0
+
+
+class UnansweredError(Exception):
+    """No usable answer was to be had; `raw` holds what came instead, the last one last."""
+
+    def __init__(self, why: str, raw: list[str]) -> None:
+        super().__init__(why)
+        self.raw = raw
+
+
+class Asker:
+    """Asks within one run; `counts` says how often each thing happened."""
+
+    def __init__(self, server: Server, store: AnswerStore, run: str, config: ExtractConfig) -> None:
+        """Enter every request under `run`, whose shards share the budget."""
+        self._server = server
+        self._store = store
+        self._run = run
+        self._config = config
+        self.counts: Counter[str] = Counter()
+
+    async def ask(self, question: Question, read: Callable[[str], _T]) -> _T:
+        """The answer as `read` understands it.
+
+        Args:
+            read: raises UnusableAnswerError for a text that is not of the form asked for.
+
+        Raises:
+            UnansweredError: after as many tries as the recipe allows, or at once where the server or
+                the model refuses this one.
+            BudgetReachedError: the next request could pass the budget; it is not sent.
+            UserError: the server refuses every request.
+        """
+        from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+
+        key = question.key(self._config.model, self._config.temperature)
+        raw: list[str] = []
+        tries = AsyncRetrying(
+            stop=stop_after_attempt(self._config.attempts),
+            wait=_pause,
+            retry=retry_if_exception_type((PassingFaultError, UnusableAnswerError)),
+            reraise=True,
+        )
+        try:
+            return await tries(self._answer, question, key, read, raw)
+        except (PassingFaultError, UnusableAnswerError) as error:
+            raise UnansweredError(f"{error}, after {self._config.attempts} tries", raw) from error
+        except RefusedError as error:
+            raise UnansweredError(str(error), raw) from error
+
+    async def _answer(self, question: Question, key: str, read: Callable[[str], _T], raw: list[str]) -> _T:
+        entered = await self._enter(question, key)
+        if isinstance(entered, str):
+            try:
+                answer = read(entered)
+            except UnusableAnswerError:  # kept by a version that read it otherwise
+                self._store.forget(key)
+                raise
+            self.counts["from the store"] += 1
+            return answer
+        while True:
+            try:
+                return await self._send(question, entered, read, raw)
+            except WeakerFormError:
+                entered = await self._enter(question, key)
+                if isinstance(entered, str):
+                    return read(entered)
+
+    async def _enter(self, question: Question, key: str) -> int | str:
+        """The ledger's number for a request that may be sent, or the answer that is there already."""
+        usage = most_tokens(question, self._config)
+        most = Spent(usage, usage.cost(self._config.price))
+        while True:
+            if (known := self._store.answer(key)) is not None:
+                return known
+            entered = self._store.open_request(self._run, key, most, self._config.budget)
+            if not isinstance(entered, Wait):
+                return entered
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _send(self, question: Question, number: int, read: Callable[[str], _T], raw: list[str]) -> _T:
+        self.counts["requests"] += 1
+        try:
+            completion = await self._server.ask(question)
+        except (PassingFaultError, RefusedError) as error:
+            self._close(number, error.usage)
+            raise
+        except UserError:
+            self._close(number, Usage(1))  # a status that refuses every request charges no token
+            raise
+        except BaseException:  # cancelled, or a fault of ours: the server may go on and charge
+            self._close(number, None)
+            raise
+        try:
+            answer = read(completion.text)
+        except UnusableAnswerError as error:
+            self._close(number, completion.usage)
+            raw.append(completion.text)
+            raise UnusableAnswerError("cut off by max_completion_tokens" if completion.cut_off else error) from error
+        self._close(number, completion.usage, (completion.text, completion.model))
+        return answer
+
+    def _close(self, number: int, usage: Usage | None, answer: tuple[str, str] | None = None) -> None:
+        spent = None if usage is None else Spent(usage, usage.cost(self._config.price))
+        self._store.close_request(number, spent, answer)
+
+
+def _pause(state: RetryCallState) -> float:
+    """What the server asked for, else exponential back-off with jitter."""
+    from tenacity import wait_exponential_jitter
+
+    error = state.outcome.exception() if state.outcome else None
+    log.info("extract: %s; trying again", error)
+    asked = getattr(error, "after", None)
+    if asked is not None:
+        return min(float(asked), _LONGEST_WAIT)
+    return wait_exponential_jitter(initial=0.25, max=60.0)(state)

@@ -1,0 +1,172 @@
+"""Answers that were paid for, and what was spent on them, on disk and shared by all shards of all runs.
+
+One SQLite file: an answer and its bill are one transaction, so a process killed at any moment loses
+no answer that it had, and pays for none twice. A local disk: its locks are the kernel's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+
+from tradewind.config import BudgetConfig
+from tradewind.errors import UserError
+from tradewind.extraction.session import Session, is_alive
+from tradewind.extraction.usage import Spent, Usage
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS answer (
+  key TEXT PRIMARY KEY, text TEXT NOT NULL, model TEXT NOT NULL, made_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS request (
+  id INTEGER PRIMARY KEY, run TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, session TEXT NOT NULL,
+  requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS request_run ON request (run, state);
+CREATE INDEX IF NOT EXISTS request_open ON request (key) WHERE state = 'open';
+CREATE TABLE IF NOT EXISTS batch (
+  id TEXT PRIMARY KEY, run TEXT NOT NULL, keys TEXT NOT NULL, state TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+_ADD_UP = (
+    "SELECT total(requests), total(prompt_tokens), total(completion_tokens), total(cost), count(*) "
+    "FROM request WHERE run = ? AND state "
+)
+
+
+class Wait(Enum):
+    """Why a request may not be sent at this moment."""
+
+    SAME = "another process is asking the same"
+    BUDGET = "requests under way may use the rest of the budget"
+
+
+class BudgetReachedError(Exception):
+    """The request could pass the budget; its text names the bound."""
+
+
+class AnswerStore:
+    """The answers of every run, and each run's ledger."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file.
+
+        Raises:
+            UserError: it cannot be made, or is none of ours.
+        """
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise UserError(f"{path}: {error}; move the file away or name another folder of answers") from error
+        self._session = Session(path.parent)
+
+    def close(self) -> None:
+        """Let go of the file; what is still under way gets no answer any more."""
+        self._db.execute(
+            "UPDATE request SET state = 'unknown' WHERE state = 'open' AND session = ?", (self._session.name,)
+        )
+        self._db.close()
+        self._session.close()
+
+    def answer(self, key: str) -> str | None:
+        """The text of an answer that was paid for."""
+        row = self._db.execute("SELECT text FROM answer WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def forget(self, key: str) -> None:
+        """Drop an answer that turned out not to be one."""
+        self._db.execute("DELETE FROM answer WHERE key = ?", (key,))
+
+    def open_request(self, run: str, key: str, most: Spent, budget: BudgetConfig) -> int | Wait:
+        """Enter a request before it is sent; returns its number, or why it must wait.
+
+        Args:
+            most: the most that it can cost.
+
+        Raises:
+            BudgetReachedError: the budget has no room for it, and nothing under way can make room.
+        """
+        self._give_up_for_the_dead()
+        with self._transaction():
+            if self._db.execute("SELECT 1 FROM request WHERE key = ? AND state = 'open'", (key,)).fetchone():
+                return Wait.SAME
+            certain = self._sum(run, "!= 'open'")[0] + most
+            if (bound := certain.passes(budget)) is not None:
+                raise BudgetReachedError(bound)
+            under_way, _ = self._sum(run, "= 'open'")
+            if (certain + under_way).passes(budget) is not None:
+                return Wait.BUDGET
+            usage = most.usage
+            inserted = self._db.execute(
+                "INSERT INTO request (run, key, state, session, requests, prompt_tokens, completion_tokens, cost) "
+                "VALUES (?, ?, 'open', ?, ?, ?, ?, ?)",
+                (run, key, self._session.name, usage.requests, usage.prompt_tokens, usage.completion_tokens, most.cost),
+            )
+            return int(inserted.lastrowid or 0)
+
+    def close_request(self, number: int, spent: Spent | None, answer: tuple[str, str] | None = None) -> None:
+        """Enter what a request cost, with the answer if it is a usable one.
+
+        Args:
+            spent: None where the server did not say; it then stays entered with the most it can have cost.
+            answer: its text, and the model that gave it.
+        """
+        with self._transaction() as now:
+            if spent is None:
+                self._db.execute("UPDATE request SET state = 'unknown' WHERE id = ?", (number,))
+            else:
+                self._db.execute(
+                    "UPDATE request SET state = 'billed', requests = ?, prompt_tokens = ?, completion_tokens = ?, "
+                    "cost = ? WHERE id = ?",
+                    (
+                        spent.usage.requests,
+                        spent.usage.prompt_tokens,
+                        spent.usage.completion_tokens,
+                        spent.cost,
+                        number,
+                    ),
+                )
+            if answer is not None:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO answer SELECT key, ?, ?, ? FROM request WHERE id = ?",
+                    (*answer, now, number),
+                )
+
+    def bill(self, run: str) -> Spent:
+        """What the server said that this run's requests cost."""
+        return self._sum(run, "= 'billed'")[0]
+
+    def unknown(self, run: str) -> tuple[Spent, int]:
+        """The most that requests of unknown cost can have cost, and how many these are."""
+        return self._sum(run, "!= 'billed'")
+
+    def _give_up_for_the_dead(self) -> None:
+        """What a killed process had under way has an unknown cost."""
+        sessions = self._db.execute("SELECT DISTINCT session FROM request WHERE state = 'open'").fetchall()
+        for (session,) in sessions:
+            if session != self._session.name and not is_alive(self.path.parent, session):
+                self._db.execute(
+                    "UPDATE request SET state = 'unknown' WHERE state = 'open' AND session = ?", (session,)
+                )
+
+    def _sum(self, run: str, state: str) -> tuple[Spent, int]:
+        requests, prompt, completion, cost, count = self._db.execute(_ADD_UP + state, (run,)).fetchone()
+        return Spent(Usage(int(requests), int(prompt), int(completion)), float(cost)), int(count)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[float]:
+        """One that no other process writes in between; gives the time."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield time.time()
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
