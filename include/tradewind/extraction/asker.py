@@ -74,6 +74,10 @@ class Asker:
         except RefusedError as error:
             raise UnansweredError(str(error), raw) from error
 
+    def known(self, question: Question) -> str | None:
+        """The text of the answer, if it is in the store."""
+        return self._store.answer(question.key(self._config.model, self._config.temperature))
+
     async def _answer(self, question: Question, key: str, read: Callable[[str], _T], raw: list[str]) -> _T:
         entered = await self._enter(question, key)
         if isinstance(entered, str):

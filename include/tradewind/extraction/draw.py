@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tradewind.config import ExtractConfig
 from tradewind.extraction.asker import Asker, UnansweredError
+from tradewind.extraction.batch import Batches
 from tradewind.extraction.passages import Chunk
 from tradewind.extraction.prompts import extraction, summary, verification
 from tradewind.extraction.reply import Candidate, read_pairs, read_text, read_verdicts
@@ -66,15 +67,27 @@ async def verify(drawn: Drawn, asker: Asker) -> Verdicts:
         return Unanswered(drawn.chunk, f"grounding.judge: {error}", tuple(error.raw))
 
 
+async def fill_by_batch(passages: Sequence[Chunk], asker: Asker, batches: Batches, config: ExtractConfig) -> None:
+    """Put the answers about these passages into the store, as far as a batch gives them."""
+    texts = {chunk: chunk.text for chunk in passages}
+    if config.summarise:
+        asked = {chunk: summary(chunk.text, chunk.language) for chunk in passages}
+        await batches.fill(list(asked.values()), read_text)
+        answers = {chunk: asker.known(question) for chunk, question in asked.items()}
+        texts = {chunk: read_text(answer) for chunk, answer in answers.items() if answer is not None}
+    await batches.fill([extraction(text, chunk.language, config) for chunk, text in texts.items()], read_pairs)
+
+
 @asynccontextmanager
-async def asking(config: ExtractConfig, store: AnswerStore, run: str) -> AsyncIterator[Asker]:
-    """An asker with a connection of its own to the recipe's server."""
+async def asking(config: ExtractConfig, store: AnswerStore, run: str) -> AsyncIterator[tuple[Asker, Batches]]:
+    """One request at a time, or batches, over a connection of its own to the recipe's server."""
     from openai import AsyncOpenAI
 
     key = server_key(config, "extract")
     # max_retries: each request is entered in the ledger, so none may be sent behind its back.
     async with AsyncOpenAI(api_key=key, base_url=config.base_url, timeout=config.timeout, max_retries=0) as client:
-        yield Asker(Server(config, client), store, run, config)
+        server = Server(config, client)
+        yield Asker(server, store, run, config), Batches(client, server, store, run, config)
 
 
 async def each(

@@ -115,7 +115,7 @@ class Server:
         except ValueError as error:  # a body that is announced as JSON and is none
             raise PassingFaultError("a reply that is no JSON") from error
         self._answered = True
-        return _completion(reply)
+        return read_completion(reply)
 
     def _judged(self, error: Any, body: dict[str, Any]) -> Exception:
         """What a status other than 200 means for this request and those to come."""
@@ -164,8 +164,13 @@ def most_tokens(question: Question, config: ExtractConfig) -> Usage:
     return Usage(1, sum(sizes) + schema, config.max_completion_tokens)
 
 
-def _completion(reply: ChatCompletion | str) -> Completion:
-    """The answer in a 200; what is none of ours, such as a proxy's page, is a passing fault."""
+def read_completion(reply: ChatCompletion | str) -> Completion:
+    """The answer in a 200.
+
+    Raises:
+        PassingFaultError: it is none, such as a proxy's page.
+        RefusedError: the model refuses to answer.
+    """
     if isinstance(reply, str):
         raise PassingFaultError("a reply that is no JSON")
     usage = reply.usage

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from enum import Enum
 from pathlib import Path
 
@@ -24,12 +25,14 @@ CREATE TABLE IF NOT EXISTS answer (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS request (
   id INTEGER PRIMARY KEY, run TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, session TEXT NOT NULL,
-  requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost REAL NOT NULL
+  requests INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost REAL NOT NULL,
+  batch TEXT
 );
 CREATE INDEX IF NOT EXISTS request_run ON request (run, state);
 CREATE INDEX IF NOT EXISTS request_open ON request (key) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS request_batch ON request (batch) WHERE batch IS NOT NULL;
 CREATE TABLE IF NOT EXISTS batch (
-  id TEXT PRIMARY KEY, run TEXT NOT NULL, keys TEXT NOT NULL, state TEXT NOT NULL
+  name TEXT PRIMARY KEY, run TEXT NOT NULL, id TEXT
 ) WITHOUT ROWID;
 """
 _ADD_UP = (
@@ -95,21 +98,75 @@ class AnswerStore:
         """
         self._give_up_for_the_dead()
         with self._transaction():
-            if self._db.execute("SELECT 1 FROM request WHERE key = ? AND state = 'open'", (key,)).fetchone():
-                return Wait.SAME
-            certain = self._sum(run, "!= 'open'")[0] + most
-            if (bound := certain.passes(budget)) is not None:
-                raise BudgetReachedError(bound)
-            under_way, _ = self._sum(run, "= 'open'")
-            if (certain + under_way).passes(budget) is not None:
-                return Wait.BUDGET
-            usage = most.usage
-            inserted = self._db.execute(
-                "INSERT INTO request (run, key, state, session, requests, prompt_tokens, completion_tokens, cost) "
-                "VALUES (?, ?, 'open', ?, ?, ?, ?, ?)",
-                (run, key, self._session.name, usage.requests, usage.prompt_tokens, usage.completion_tokens, most.cost),
+            return self._enter(run, key, most, budget, batch=None)
+
+    def open_batch(
+        self, name: str, run: str, requests: Mapping[str, Spent], budget: BudgetConfig
+    ) -> tuple[dict[str, int], str | None]:
+        """Enter as many of a batch's requests as the budget has room for, before it is sent.
+
+        Unlike a request's own entry it outlives this process, since the batch does.
+
+        Args:
+            name: of our own making, by which the batch is found again.
+            requests: the most that each can cost, by key.
+
+        Returns:
+            The ledger's numbers by key, without those that another process is asking; and the bound reached.
+        """
+        entered: dict[str, int] = {}
+        self._give_up_for_the_dead()
+        with self._transaction():
+            self._db.execute("INSERT INTO batch (name, run) VALUES (?, ?)", (name, run))
+            for key, most in requests.items():
+                try:
+                    number = self._enter(run, key, most, budget, batch=name)
+                except BudgetReachedError as error:
+                    return entered, str(error)
+                if number is Wait.BUDGET:
+                    return entered, most.passes(budget) or "extract.budget"
+                if not isinstance(number, Wait):
+                    entered[key] = number
+        return entered, None
+
+    def name_batch(self, name: str, number: str) -> None:
+        """Keep the server's own id of a batch."""
+        self._db.execute("UPDATE batch SET id = ? WHERE name = ?", (number, name))
+
+    def batches(self, run: str) -> dict[str, str | None]:
+        """The batches of a run that are not closed: the server's id of each by name; None if it was never heard."""
+        return dict(self._db.execute("SELECT name, id FROM batch WHERE run = ?", (run,)).fetchall())
+
+    def batch_requests(self, name: str) -> dict[str, int]:
+        """The ledger's numbers, by key, of a batch's requests that are not closed."""
+        rows = self._db.execute("SELECT key, id FROM request WHERE batch = ? AND state = 'open'", (name,))
+        return dict(rows.fetchall())
+
+    def close_batch(self, name: str) -> None:
+        """The batch has ended: what it left open was not answered, and is not charged for."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE request SET state = 'billed', prompt_tokens = 0, completion_tokens = 0, cost = 0 "
+                "WHERE batch = ? AND state = 'open'",
+                (name,),
             )
-            return int(inserted.lastrowid or 0)
+            self._db.execute("DELETE FROM batch WHERE name = ?", (name,))
+
+    def _enter(self, run: str, key: str, most: Spent, budget: BudgetConfig, *, batch: str | None) -> int | Wait:
+        if self._db.execute("SELECT 1 FROM request WHERE key = ? AND state = 'open'", (key,)).fetchone():
+            return Wait.SAME
+        certain = self._sum(run, "!= 'open'")[0] + most
+        if (bound := certain.passes(budget)) is not None:
+            raise BudgetReachedError(bound)
+        under_way, _ = self._sum(run, "= 'open'")
+        if (certain + under_way).passes(budget) is not None:
+            return Wait.BUDGET
+        inserted = self._db.execute(
+            "INSERT INTO request (run, key, state, session, batch, requests, prompt_tokens, completion_tokens, cost) "
+            "VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?)",
+            (run, key, "" if batch else self._session.name, batch, *astuple(most.usage), most.cost),
+        )
+        return int(inserted.lastrowid or 0)
 
     def close_request(self, number: int, spent: Spent | None, answer: tuple[str, str] | None = None) -> None:
         """Enter what a request cost, with the answer if it is a usable one.
@@ -125,13 +182,7 @@ class AnswerStore:
                 self._db.execute(
                     "UPDATE request SET state = 'billed', requests = ?, prompt_tokens = ?, completion_tokens = ?, "
                     "cost = ? WHERE id = ?",
-                    (
-                        spent.usage.requests,
-                        spent.usage.prompt_tokens,
-                        spent.usage.completion_tokens,
-                        spent.cost,
-                        number,
-                    ),
+                    (*astuple(spent.usage), spent.cost, number),
                 )
             if answer is not None:
                 self._db.execute(
@@ -149,7 +200,9 @@ class AnswerStore:
 
     def _give_up_for_the_dead(self) -> None:
         """What a killed process had under way has an unknown cost."""
-        sessions = self._db.execute("SELECT DISTINCT session FROM request WHERE state = 'open'").fetchall()
+        sessions = self._db.execute(
+            "SELECT DISTINCT session FROM request WHERE state = 'open' AND batch IS NULL"
+        ).fetchall()
         for (session,) in sessions:
             if session != self._session.name and not is_alive(self.path.parent, session):
                 self._db.execute(

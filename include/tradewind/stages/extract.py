@@ -14,7 +14,7 @@ from tradewind.config import ExtractConfig
 from tradewind.errors import UserError
 from tradewind.extraction.asker import Asker
 from tradewind.extraction.documents import digest, unextracted
-from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, each, verify
+from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, each, fill_by_batch, verify
 from tradewind.extraction.grounding import Vectors
 from tradewind.extraction.keep import Kept, doubted, keep, ungrounded
 from tradewind.extraction.passages import Chunk, chunks
@@ -86,7 +86,9 @@ async def _extract(
     stage: StageRun, config: ExtractConfig, mine: Sequence[Chunk], store: AnswerStore
 ) -> tuple[list[Drawn | Unanswered], Kept, dict[str, int]]:
     """What became of each passage, what may be trained on, and how often store and server were asked."""
-    async with asking(config, store, _run(stage)) as asker:
+    async with asking(config, store, _run(stage)) as (asker, batches):
+        if config.batch:
+            await fill_by_batch(mine, asker, batches, config)
         found, reached = await each(
             mine, lambda chunk: draw(chunk, asker, config), at_once=config.concurrency, what="extract"
         )
