@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,13 @@ def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
+def iter_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file that `write_jsonl` made, one at a time."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The rows of a file that `write_jsonl` made."""
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+    return list(iter_jsonl(path))

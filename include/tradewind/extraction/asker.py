@@ -144,4 +144,4 @@ def _pause(state: RetryCallState) -> float:
     asked = getattr(error, "after", None)
     if asked is not None:
         return min(float(asked), _LONGEST_WAIT)
-    return wait_exponential_jitter(initial=0.25, max=60.0)(state)
+    return wait_exponential_jitter(multiplier=0.25, max=60.0, jitter=0.25)(state)

@@ -177,11 +177,12 @@ def read_completion(reply: ChatCompletion | str) -> Completion:
     used = None if usage is None else Usage(1, usage.prompt_tokens, usage.completion_tokens)
     if not reply.choices:
         told = (reply.model_extra or {}).get("error")
-        raise PassingFaultError(f"a 200 with an error: {_short(told)}" if told else "a 200 without an answer")
+        why = f"a 200 with an error: {_short(told)}" if told else "a 200 without an answer"
+        raise PassingFaultError(why, usage=used)
     choice = reply.choices[0]
     message = choice.message
     if message is None:
-        raise PassingFaultError("a 200 without an answer")
+        raise PassingFaultError("a 200 without an answer", usage=used)
     if message.refusal or choice.finish_reason == "content_filter":
         raise RefusedError(f"refused: {_short(message.refusal or 'content filter')}", used)
     return Completion(message.content or "", used, reply.model or "", choice.finish_reason == "length")

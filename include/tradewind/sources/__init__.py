@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import exam, glossary, transcript
+from tradewind.sources import drawn, exam, glossary, transcript
 from tradewind.sources.record import Documents, Item
 
 FOLDERS = ("exam_data", "term_data", "transcript_data")
@@ -26,14 +27,17 @@ def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
     yield from transcript.read(data_dir)
 
 
-def read_documents(data_dir: Path, config: DataConfig) -> Documents:
+def read_documents(data_dir: Path, config: DataConfig, extracted: Sequence[Path] = ()) -> Documents:
     """Every record below `data_dir`, in a stable order, with what could not be converted.
+
+    Args:
+        extracted: files of pairs that were drawn from the running text there.
 
     Raises:
         UserError: the folder is missing or empty, a file is not JSON or not UTF-8, or nothing
             in it yields a pair. The line names the file, the place and what to do.
     """
-    found = Documents.collect(iter_documents(data_dir, config))
+    found = Documents.collect(chain(iter_documents(data_dir, config), drawn.read(extracted)))
     if not found.files:
         wanted = "exam_data/*.json, term_data/*.json or transcript_data/*.txt"
         raise UserError(f"{data_dir}: holds no documents; put some into {wanted}")

@@ -74,7 +74,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that was read to its end."""
+    """A file that was read, or a part of it."""
 
     name: str
     """Relative to the data folder."""
@@ -104,13 +104,12 @@ class Documents:
             AssertionError: a source lost an entry, or counted one twice: a fault of ours.
         """
         found = cls()
+        counted: Counter[str] = Counter()
         accounted: Counter[str] = Counter()
         first_named: dict[str, str] = {}
         for item in items:
             if isinstance(item, SourceFile):
-                found.files.append(item)
-                if accounted[item.name] != item.entries:
-                    raise AssertionError(f"{item.name}: {item.entries} entries, {accounted[item.name]} accounted for")
+                counted[item.name] += item.entries
             elif isinstance(item, Passage):
                 found.passages.append(item)
             else:
@@ -121,6 +120,10 @@ class Documents:
                 found.records.append(item)
                 for name in item.names:  # the same term in another file or language
                     found.related.append((item.record_id, first_named.setdefault(name, item.record_id)))
+        for name in counted | accounted:
+            if counted[name] != accounted[name]:
+                raise AssertionError(f"{name}: {counted[name]} entries, {accounted[name]} accounted for")
+        found.files = [SourceFile(name, entries) for name, entries in counted.items()]
         return found
 
 

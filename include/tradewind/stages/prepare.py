@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tradewind.config import RunConfig
@@ -26,13 +28,16 @@ class Prepared:
     split: Split
 
 
-def prepare(config: RunConfig) -> Prepared:
+def prepare(config: RunConfig, extracted: Sequence[Path] = ()) -> Prepared:
     """Read, remove near-duplicates, split: all that `validate` checks too; imports nothing heavy.
+
+    Args:
+        extracted: the stage `extract`'s files of pairs and of rejections.
 
     Raises:
         UserError: as `read_documents` and `split_pairs` do.
     """
-    documents = read_documents(locate_documents(config.data_dir), config.data)
+    documents = read_documents(locate_documents(config.data_dir), config.data, extracted)
     _remove_near_duplicates(documents, config.data.near_duplicate_threshold)
     try:
         split = split_pairs(documents, config.split, config.seed)
@@ -44,7 +49,7 @@ def prepare(config: RunConfig) -> Prepared:
 def run(stage: StageRun) -> None:
     """Write `train.jsonl`, `heldout.jsonl`, `corpus.jsonl` and `rejected.jsonl`."""
     check_recipe(stage.config)
-    prepared = prepare(stage.config)
+    prepared = prepare(stage.config, [stage.input(name) for name in stage.inputs])
     documents, split = prepared.documents, prepared.split
     heldout = [{"kind": kind} | _row(*item) for kind in KINDS for item in split.heldout[kind]]
     rows = {

@@ -1,0 +1,175 @@
+"""Pairs from the sample lectures: what comes of an answering server, and of a second run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extractions import Extraction, resolve_for
+from llm_server import LlmServer, Model, Reply
+from tradewind.errors import UserError
+from tradewind.extraction.grounding import numbers
+from tradewind.shard import Shard
+from tradewind.stages.prepare import prepare
+from tradewind.stages.stage_run import run_stage
+
+MADE_UP = '{"questions": ["Who sings?", "Which animals sing?"], "answer": "Whales sing to their calves at night."}'
+KOREAN = pytest.mark.parametrize("lectures", ["ko"], indirect=True)
+
+
+def test_every_passage_is_answered_and_every_pair_stands_in_its_passage(extract: Extraction, server: LlmServer) -> None:
+    result = extract(server, wordings=3)
+    found = extract.pairs()
+    assert result.metrics["passages"] == result.metrics["answered"] == len(found) > 20
+    assert result.metrics["unanswered"] == 0
+    assert {row["file"] for row in found} == {
+        f"transcript_data/{path.name}" for path in (extract.documents / "transcript_data").glob("*.txt")
+    }
+    pairs = [(row, pair) for row in found for pair in row["pairs"]]
+    assert result.metrics["pairs"] == len(pairs) > 200
+    assert all(numbers(pair["answer"]) <= numbers(row["context"]) for row, pair in pairs)
+    facts = {(row["file"], row["passage"], pair["fact"]) for row, pair in pairs}
+    assert len(pairs) > 2 * len(facts)
+
+
+@KOREAN
+def test_korean_passages_are_asked_about_in_korean(extract: Extraction, server: LlmServer) -> None:
+    result = extract(server)
+    assert result.metrics["answered"] == result.metrics["passages"] > 0
+    assert all("추출하세요" in served.body["messages"][0]["content"] for served in server.served if served.body)
+
+
+def test_a_second_run_over_the_same_texts_asks_nothing(extract: Extraction, server: LlmServer, tmp_path: Path) -> None:
+    first = extract(server)
+    asked = len(server.served)
+    tomorrow = Extraction(tmp_path / "tomorrow", extract.documents)
+    second = tomorrow(server)
+    assert len(server.served) == asked == first.metrics["requests"] == first.metrics["passages"]
+    assert second.metrics["requests"] == 0
+    assert second.metrics["from_store"] == second.metrics["passages"]
+    assert second.metrics["bill"] == {
+        "requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "cost": 0.0, "currency": "USD"
+    }  # fmt: skip
+    assert tomorrow.pairs() == extract.pairs()
+
+
+def test_only_a_text_that_changed_is_asked_about_again(extract: Extraction, server: LlmServer, tmp_path: Path) -> None:
+    extract(server)
+    asked = len(server.served)
+    lecture = min((extract.documents / "transcript_data").glob("*.txt"))
+    lecture.write_text(lecture.read_text() + "\n\nDemurrage is what a shipper pays for holding a container too long.")
+    second = Extraction(tmp_path / "tomorrow", extract.documents)(server)
+    assert 1 <= len(server.served) - asked <= 2
+    assert second.metrics["answered"] == second.metrics["passages"]
+
+
+def test_the_bill_is_the_servers_own(extract: Extraction, server: LlmServer) -> None:
+    bill = extract(server).metrics["bill"]
+    assert (bill["requests"], bill["prompt_tokens"], bill["completion_tokens"]) == (
+        server.bill.requests, server.bill.prompt_tokens, server.bill.completion_tokens
+    )  # fmt: skip
+    assert bill["cost"] == pytest.approx(server.bill.money, abs=1e-6)
+    assert bill["cost"] > 0
+
+
+def test_a_lecture_whose_pairs_are_there_already_is_not_asked_about(extract: Extraction, server: LlmServer) -> None:
+    first, *others = sorted((extract.documents / "transcript_data").glob("*.txt"))
+    done = first.parent / "success" / f"{first.stem}.jsonl"
+    done.parent.mkdir()
+    done.write_text("")
+    extract(server)
+    assert {row["file"] for row in extract.pairs()} == {f"transcript_data/{path.name}" for path in others}
+
+
+def test_summaries_are_asked_for_first_and_pairs_drawn_from_them(extract: Extraction, server: LlmServer) -> None:
+    result = extract(server, summarise=True)
+    assert result.metrics["requests"] == 2 * result.metrics["passages"]
+    assert all(row["summary"] in row["context"] for row in extract.pairs())
+    assert any(len(row["summary"]) < len(row["context"]) for row in extract.pairs())
+    assert all(pair["answer"] in row["summary"] for row in extract.pairs() for pair in row["pairs"])
+
+
+def test_shards_draw_together_what_one_task_draws(extract: Extraction, server: LlmServer, tmp_path: Path) -> None:
+    extract(server)
+    whole = {(row["file"], row["passage"]): row for row in extract.pairs()}
+    divided = Extraction(tmp_path / "divided", extract.documents)
+    shards = [Shard(index, 3) for index in (1, 2, 3)]
+    for shard in shards:
+        assert divided(server, shard).shard == str(shard)
+    parts = [row for shard in shards for row in divided.pairs(shard)]
+    assert len(parts) == len(whole)
+    assert {(row["file"], row["passage"]): row for row in parts} == whole
+
+
+def test_prepare_takes_the_pairs_of_all_shards_and_refuses_an_incomplete_set(
+    extract: Extraction, server: LlmServer
+) -> None:
+    config = resolve_for(extract.documents, server)
+    extract(server, Shard(1, 2))
+    with pytest.raises(UserError, match=r"extract-2-of-2/result\.json: no such file; run the stage 'extract-2-of-2'"):
+        run_stage("prepare", config, extract.run_dir)
+    extract(server, Shard(2, 2))
+    result = run_stage("prepare", config, extract.run_dir)
+    drawn = sum(len(row["pairs"]) for index in (1, 2) for row in extract.pairs(Shard(index, 2)))
+    assert result.metrics["pairs"] == drawn
+    assert set(result.inputs) >= {"extract/extract-1-of-2/pairs.jsonl", "extract/extract-2-of-2/pairs.jsonl"}
+
+
+def test_prepare_refuses_pairs_of_texts_that_have_changed(extract: Extraction, server: LlmServer) -> None:
+    extract(server)
+    lecture = min((extract.documents / "transcript_data").glob("*.txt"))
+    lecture.write_text(lecture.read_text() + " More.")
+    with pytest.raises(UserError, match="the texts have changed since; run the stage 'extract' again"):
+        run_stage("prepare", resolve_for(extract.documents, server), extract.run_dir)
+
+
+def test_without_pairs_drawn_prepare_needs_none(extract: Extraction, server: LlmServer) -> None:
+    with pytest.raises(UserError, match="no document yields a question/answer pair"):
+        prepare(resolve_for(extract.documents, server).model_copy(update={"extract": None}))
+
+
+def test_the_models_own_check_is_asked_for_each_passage_and_leaves_out_what_it_doubts(
+    extract: Extraction, server: LlmServer
+) -> None:
+    result = extract(server, grounding={"judge": True, "min_overlap": 0.0})
+    checks = [served for served in server.served if served.body and "verdicts" in str(served.body["response_format"])]
+    assert len(checks) == sum(bool(row["pairs"]) for row in extract.pairs())
+    assert result.metrics["requests"] == len(server.served) == result.metrics["passages"] + len(checks)
+
+
+def test_an_answer_that_the_model_made_up_is_left_out_by_either_check(extract: Extraction, tmp_path: Path) -> None:
+    def invent(body: dict[str, Any]) -> Reply:
+        reply = model(body)
+        return Reply((reply.content or "").replace('{"qa_pairs": [', '{"qa_pairs": [' + MADE_UP + ", ", 1))
+
+    model = Model()
+    with LlmServer(answer=invent) as server:
+        result = extract(server, max_pairs=20, wordings=2)
+        judged = Extraction(tmp_path / "judged", extract.documents)
+        judged(server, max_pairs=20, wordings=2, grounding={"judge": True, "min_overlap": 0.0})
+    for run, reason in ((extract, "(overlap 0."), (judged, "grounding.judge says so")):
+        assert not any("Whales" in str(row["pairs"]) for row in run.pairs())
+        left_out = [row for row in run.rejected() if "Whales" in row["excerpt"] and reason in row["reason"]]
+        assert len(left_out) == 2 * result.metrics["passages"]
+    assert result.metrics["rejected_reasons"]["not supported by its passage"] == len(left_out)
+
+
+def test_every_drawn_pair_is_published_or_rejected(extract: Extraction) -> None:
+    def mixed(body: dict[str, Any]) -> Reply:
+        reply = model(body)
+        odd = '{"questions": ["Who?", "What?"], "answer": 7.7}, {"answer": "no question"}, 5, '
+        bound = (reply.content or "").replace('"questions": [', '"questions": ["According to the speaker, what?", ')
+        return Reply(bound.replace('{"qa_pairs": [', '{"qa_pairs": [' + odd, 1))
+
+    model = Model()
+    with LlmServer(answer=mixed) as server:
+        result = extract(server, max_pairs=20, wordings=2)
+    members = [member for served in server.served for member in json.loads(served.content or "")["qa_pairs"]]
+    drawn = sum(len(set(member.get("questions", [0]))) if isinstance(member, dict) else 1 for member in members)
+    assert result.metrics["pairs"] + result.metrics["rejected"] == drawn
+    assert set(result.metrics["rejected_reasons"]) == {
+        "flagged", "not supported by its passage", "no question"
+    }  # fmt: skip
