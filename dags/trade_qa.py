@@ -1,8 +1,9 @@
 """### Documents to a domain question-answering model, every night.
 
-`prepare` turns exams, glossaries and transcripts into question/answer pairs, `adapt` lets the base
-model read their text, `finetune` trains it on the pairs, `evaluate` compares base and tuned on
-held-out questions, `report` draws it, `notify` tells Slack.
+`extract` draws question/answer pairs from transcripts, if the recipe names a model to ask; `prepare`
+adds those of exams and glossaries, `adapt` lets the base model read the documents' text, `finetune`
+trains it on the pairs, `evaluate` compares base and tuned on held-out questions, `report` draws it,
+`notify` tells Slack.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param
 from tradewind.recipes import shipped_recipes
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
 from tradewind_airflow.operators.gemma import GemmaAdaptOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
-from tradewind_airflow.operators.qa import QAConversionOperator
+from tradewind_airflow.operators.qa import QAConversionOperator, TranscriptShardsOperator
 from tradewind_airflow.operators.report import ReportOperator, SlackReportOperator
 
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
@@ -42,6 +43,10 @@ with DAG(
     default_args={"image": IMAGE, "retries": 1, "retry_delay": timedelta(minutes=1)},
     on_failure_callback=SlackFailureNotifier(channel="{{ (params | default({})).get('slack_channel', '#tradewind') }}"),
 ) as dag:
+    shards = TranscriptShardsOperator(task_id="shards")
+    extract = QAConversionOperator.partial(
+        task_id="extract", secrets=SECRETS, map_index_template="{{ counts }}"
+    ).expand(shard=shards.output)
     prepare = QAConversionOperator(task_id="prepare")
     adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     finetune = GemmaFinetuneOperator(task_id="finetune", gpus=GPUS, shm_size="2g", secrets=SECRETS)
@@ -49,4 +54,4 @@ with DAG(
     report = ReportOperator(task_id="report")
     notify = SlackReportOperator(task_id="notify")
 
-    prepare >> adapt >> finetune >> evaluate >> report >> notify
+    extract >> prepare >> adapt >> finetune >> evaluate >> report >> notify

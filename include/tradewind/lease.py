@@ -64,20 +64,22 @@ def _locked(run_dir: Path, name: str, stage: str, kind: int) -> Iterator[None]:
             file.seek(0)
             raise RunDirBusyError(f"{run_dir}: held by {_holder(file.read())}; wait for it or stop it") from None
         _held.add(file)
-        holder = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "stage": stage,
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        file.truncate(0)
-        file.write(json.dumps(holder))
-        file.flush()
+        alone = kind == fcntl.LOCK_EX  # of several that share it each tells of itself in a lock of its own
+        if alone:
+            file.truncate(0)
+            file.write(json.dumps(_this_process(stage)))
+            file.flush()
         try:
             yield
         finally:
             _held.discard(file)
-            file.truncate(0)
+            if alone:
+                file.truncate(0)
+
+
+def _this_process(stage: str) -> dict[str, object]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "stage": stage, "since": since}
 
 
 def _holder(text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewind.shard import WHOLE, Shard
 from tradewind_airflow.last_words import KEPT_LINES, own_words
 
 # Of no use to a stage, and some of it secret: Airflow's connections, settings and the Slack token.
@@ -78,6 +79,7 @@ def stage_environment(own: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in own.items() if not name.startswith(_NOT_FOR_STAGES)}
 
 
-def command_line(stage: str, config: Path, run_dir: Path, flags: Sequence[str] = ()) -> list[str]:
+def command_line(stage: str, config: Path, run_dir: Path, flags: Sequence[str], shard: Shard) -> list[str]:
     """The arguments of `tradewind` for one stage of one run."""
-    return [stage, "--config", str(config), "--run-dir", str(run_dir), *flags]
+    part = [] if shard == WHOLE else ["--shard", str(shard)]
+    return [stage, "--config", str(config), "--run-dir", str(run_dir), *part, *flags]

@@ -31,10 +31,12 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_stage_reads_what_came_before_it() -> None:
-    assert UPSTREAM["prepare"] == ()
+    assert UPSTREAM["extract"] == ()
+    assert UPSTREAM["prepare"] == ("extract",)
     assert UPSTREAM["finetune"] == ("prepare", "adapt")
     assert list(UPSTREAM) == list(STAGES)
-    assert UPSTREAM["report"] == STAGES[:-1]
+    assert UPSTREAM["report"] == STAGES[1:-1]
+    assert all(set(before) < set(STAGES[: STAGES.index(stage)]) | {""} for stage, before in UPSTREAM.items())
 
 
 def test_a_result_cannot_be_changed() -> None:

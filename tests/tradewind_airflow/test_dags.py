@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-ORDER = ["prepare", "adapt", "finetune", "evaluate", "report", "notify"]
+ORDER = ["shards", "extract", "prepare", "adapt", "finetune", "evaluate", "report", "notify"]
+STAGES = ORDER[1:-1]
 SECRETS = {"HF_TOKEN": "hf-marker-1", "OPENAI_API_KEY": "sk-marker-2", "SLACK_TOKEN": "xoxb-marker-3"}
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "sentence_transformers", "openai")
 _LOAD = """
@@ -88,13 +89,13 @@ def test_what_trains_or_answers_knows_where_the_secrets_are_and_nothing_else_doe
         "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
         "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
     }
-    known = {task_id: dags["trade_qa"].get_task(task_id).secrets for task_id in ORDER[:-1]}
+    known = {task_id: _argument(dags["trade_qa"].get_task(task_id), "secrets") for task_id in STAGES}
     assert known.pop("prepare") == known.pop("report") == {}
-    assert known == dict.fromkeys(("adapt", "finetune", "evaluate"), references)
+    assert known == dict.fromkeys(("extract", "adapt", "finetune", "evaluate"), references)
 
 
 def test_without_settings_each_stage_is_a_subprocess_without_gpus(dags: dict[str, Any]) -> None:
-    for task_id in ORDER[:-1]:
+    for task_id in set(STAGES) - {"extract"}:
         task = dags["trade_qa"].get_task(task_id)
         assert (task.image, task.gpus, task.pool, task.pool_slots) == ("", 0, "default_pool", 1)
 
@@ -106,7 +107,8 @@ def test_image_and_gpus_are_those_that_the_deployment_names(
     monkeypatch.setenv("TRADEWIND_TASK_GPUS", "2")
     monkeypatch.setenv("TRADEWIND_GPU_POOL", "gpus_of_this_host")
     dag = _read(project)["trade_qa"]
-    for task_id in ORDER[:-1]:
+    assert _argument(dag.get_task("extract"), "image") == "trainer:7"
+    for task_id in set(STAGES) - {"extract"}:
         task = dag.get_task(task_id)
         with_gpus = task_id in ("adapt", "finetune", "evaluate")
         expected = (2, "gpus_of_this_host", 2, "2g") if with_gpus else (0, "default_pool", 1, None)
@@ -114,7 +116,12 @@ def test_image_and_gpus_are_those_that_the_deployment_names(
         assert task.image == "trainer:7"
 
 
-@pytest.mark.parametrize("task_id", ORDER)
+def _argument(task: Any, name: str) -> Any:
+    """Of an operator, or of what one that is yet to be mapped becomes."""
+    return getattr(task.unmap({"shard": "1/2"}) if task.is_mapped else task, name)
+
+
+@pytest.mark.parametrize("task_id", [name for name in ORDER if name != "extract"])
 def test_template_fields_render(
     dags: dict[str, Any], context: dict[str, Any], task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,9 +135,12 @@ def test_template_fields_render(
     dag = dags["trade_qa"]
     task = copy.copy(dag.get_task(task_id))
     task.render_template_fields(context | {"dag": dag, "params": dag.params.dump(), "macros": macros})
-    assert Path(task.run_dir) == run_path(tmp_path, "trade_qa", context["run_id"])
     assert "{{" not in repr([getattr(task, field) for field in task.template_fields])
     if task_id == "notify":
         assert task.channel == "#tradewind"
     else:
-        assert (task.recipe, task.seed, task.data) == ("tiny", "42", "embedded:en")
+        assert (task.recipe, task.data) == ("tiny", "embedded:en")
+    if task_id != "shards":
+        assert Path(task.run_dir) == run_path(tmp_path, "trade_qa", context["run_id"])
+    if task_id in STAGES:
+        assert task.seed == "42"

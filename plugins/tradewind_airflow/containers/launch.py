@@ -14,13 +14,21 @@ from tradewind.config import RunConfig
 from tradewind.models import locate
 from tradewind.results import Stage
 from tradewind.run_dir import RunDir
+from tradewind.shard import Shard
 from tradewind.sources.location import EMBEDDED
 from tradewind_airflow.child import command_line
 from tradewind_airflow.containers.claim import Claim
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.image import have_image
 from tradewind_airflow.containers.job import ContainerJob
-from tradewind_airflow.containers.mounts import HostPaths, extra_mounts, model_cache, stage_mounts
+from tradewind_airflow.containers.mounts import (
+    HostPaths,
+    answers_environment,
+    cache_environment,
+    extra_mounts,
+    model_cache,
+    stage_mounts,
+)
 from tradewind_airflow.containers.request import container_request
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import Gpu
@@ -38,6 +46,7 @@ def container_job(
     run_dir: RunDir,
     config: RunConfig,
     *,
+    shard: Shard,
     config_file: Path,
     choice: GpuChoice,
     cpus: float | None,
@@ -62,20 +71,22 @@ def container_job(
     have_image(cli, task.image, force_pull=task.force_pull)
     host = HostPaths.of_this_process(cli)
     mounts = [
-        *stage_mounts(stage, run_dir, _folders(config), choice.leases, host),
+        *stage_mounts(stage, run_dir, _folders(config), choice.leases, host, shard=shard),
         *extra_mounts(_plain(task.mounts), host),
     ]
 
+    folders = cache_environment(model_cache()) | answers_environment(stage)
+
     def request(gpus: Sequence[Gpu]) -> dict[str, Any]:
         flags = ["--secrets-from-stdin"] if secrets else []
-        arguments = command_line(stage, config_file, run_dir.path, [*choice.arguments(gpus), *flags])
+        arguments = command_line(stage, config_file, run_dir.path, [*choice.arguments(gpus), *flags], shard)
         return container_request(
             cli, task, identity=identity, command=["python", "-m", "tradewind", *arguments], mounts=mounts,
-            gpus=gpus, cpus=cpus, cache=model_cache(), stdin=bool(secrets),
+            gpus=gpus, cpus=cpus, folders=folders, stdin=bool(secrets),
         )  # fmt: skip
 
     name = identity.container_name(host.on_host(run_dir.path))
-    claim = Claim(run_dir.path, stage, identity.owner)
+    claim = Claim(run_dir.path, shard.folder(stage), identity.owner)
     return ContainerJob(
         cli, identity, name, claim, image=task.image, request=request, choose=choice.take, secrets=secrets,
         on_line=on_line, stop=stop,

@@ -14,6 +14,7 @@ from docker.types import Mount
 from tradewind.errors import UserError
 from tradewind.results import UPSTREAM, Stage
 from tradewind.run_dir import RunDir
+from tradewind.shard import WHOLE, Shard
 from tradewind_airflow.macros import home
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOTS_VARIABLE = "TRADEWIND_MOUNT_ROOTS"
 CACHE_VARIABLE = "TRADEWIND_MODEL_CACHE"
+ANSWERS_VARIABLE = "TRADEWIND_ANSWERS"
 PIPELINE = Path("/pipeline")
 _TYPES = ("bind", "volume", "tmpfs")
 _KEYS = {"Target", "Source", "Type", "ReadOnly", "Consistency", "BindOptions", "VolumeOptions", "TmpfsOptions"}
@@ -75,11 +77,17 @@ def check_allowed(path: Path, roots: Sequence[Path]) -> Path:
 
 
 def stage_mounts(
-    stage: Stage, run_dir: RunDir, read_only: Iterable[Path], leases: Path | None, host: HostPaths
+    stage: Stage,
+    run_dir: RunDir,
+    read_only: Iterable[Path],
+    leases: Path | None,
+    host: HostPaths,
+    *,
+    shard: Shard = WHOLE,
 ) -> list[Mount]:
     """The run's folder under the worker's own name for it, and the names that every task of a pipeline knows.
 
-    `/pipeline/input1` ... are, for `prepare`, the documents, else the published folders of the stages
+    `/pipeline/input1` ... are, for `extract` and `prepare`, the documents, else the published folders of the stages
     before; `/pipeline/outputs` is the folder that the stage fills.
 
     Args:
@@ -91,20 +99,19 @@ def stage_mounts(
     for path in named:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder; check the data and the models that the recipe names")
-    work = run_dir.work(stage)
+    work = run_dir.work(shard.folder(stage))
     for path in (run_dir.path, work, *(run_dir.published(name) for name in UPSTREAM[stage])):
         check_allowed(path, roots)  # a stage's container may have left a link there, and the engine follows it
     work.mkdir(parents=True, exist_ok=True)  # the engine refuses to mount what is not there
     published = [run_dir.published(name) for name in UPSTREAM[stage] if run_dir.published(name).is_dir()]
-    inputs = named[:1] if stage == "prepare" else published
+    inputs = named[:1] if stage in ("extract", "prepare") else published
     binds = [(run_dir.path, run_dir.path, False), (work, PIPELINE / "outputs", False)]
     binds += [(path, PIPELINE / f"input{number}", True) for number, path in enumerate(inputs, 1)]
     binds += [(path, path, True) for path in named]
     if leases is not None:
         binds.append((leases, leases, False))
-    cache = model_cache()
-    if cache is not None:
-        binds.append((cache, cache, False))
+    shared = [*cache_environment(model_cache()).values(), *answers_environment(stage).values()]
+    binds += [(Path(folder), Path(folder), False) for folder in shared]
     return [Mount(str(target), host.on_host(path), "bind", read_only=ro) for path, target, ro in binds]
 
 
@@ -141,6 +148,15 @@ def _check_form(mount: Mapping[str, Any]) -> None:
 def cache_environment(cache: Path | None) -> dict[str, str]:
     """What makes a stage keep downloaded models in `model_cache`'s folder."""
     return {} if cache is None else {"HF_HOME": str(cache)}
+
+
+def answers_environment(stage: Stage) -> dict[str, str]:
+    """What makes `extract` keep the answers that were paid for where every run finds them; made where absent."""
+    if stage != "extract":
+        return {}
+    folder = Path(os.environ.get(ANSWERS_VARIABLE) or home() / "answers").expanduser().resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return {ANSWERS_VARIABLE: str(folder)}
 
 
 def model_cache() -> Path | None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docker.types import LogConfig
 
 from tradewind_airflow.containers.identity import Identity
-from tradewind_airflow.containers.mounts import cache_environment
 from tradewind_airflow.gpus import Gpu, container_environment, engine_request
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def container_request(
     mounts: Sequence[Mapping[str, Any]],
     gpus: Sequence[Gpu],
     cpus: float | None,
-    cache: Path | None,
+    folders: Mapping[str, str],
     stdin: bool,
 ) -> dict[str, Any]:
     """The arguments of `create_container`, from DockerOperator's fields and what they lack.
@@ -40,7 +38,7 @@ def container_request(
     Args:
         task: its image, limits and network are taken as they are.
         cpus: a limit in cores (the operator's own `cpus` is a share, which an idle host ignores).
-        cache: folder of downloaded models.
+        folders: variables that name the folders shared by all runs.
         stdin: whether secrets follow there.
     """
     host_config = cli.create_host_config(
@@ -75,7 +73,7 @@ def container_request(
         "command": list(command),
         "environment": {
             **own,
-            **cache_environment(cache),
+            **folders,
             **from_file,
             **task.environment,
             **container_environment(gpus),

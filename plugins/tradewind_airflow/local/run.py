@@ -93,12 +93,18 @@ def _wait_for_dag(server: Server) -> None:
 
 
 def _show_new_lines(folder: Path, shown: dict[Path, int]) -> None:
-    for log in sorted(folder.glob("task_id=*/attempt=*.log"), key=lambda path: path.stat().st_mtime):
+    for log in sorted(folder.glob("task_id=*/**/attempt=*.log"), key=lambda path: path.stat().st_mtime):
         with log.open(encoding="utf-8") as file:
             file.seek(shown.get(log, 0))
             while (line := file.readline()).endswith("\n"):
                 shown[log] = file.tell()
-                _show(log.parent.name.removeprefix("task_id="), line)
+                _show(_task(log.parent.relative_to(folder)), line)
+
+
+def _task(folder: Path) -> str:
+    """`task_id=extract/map_index=2` as `extract[2]`."""
+    task, *mapped = (part.partition("=")[2] for part in folder.parts)
+    return task + "".join(f"[{index}]" for index in mapped)
 
 
 def _show(task: str, line: str) -> None:

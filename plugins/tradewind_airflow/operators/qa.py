@@ -2,13 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from tradewind.errors import UserError
+from tradewind.recipes import resolve
+from tradewind.shard import Shard
 from tradewind_airflow.operators.stage import StageOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
 
 
 class QAConversionOperator(StageOperator):
-    """Read exams, glossaries and transcripts; publish training pairs, held-out questions and a corpus."""
+    """Read exams, glossaries and transcripts; publish training pairs, held-out questions and a corpus.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(stage="prepare", **kwargs)
+    With a `shard` it draws pairs from its part of the transcripts' passages instead, by the model that
+    the recipe's block `extract` names; all shards of a run share that block's budget. Map over them:
+
+        shards = TranscriptShardsOperator(task_id="shards")
+        QAConversionOperator.partial(
+            task_id="extract", map_index_template="{{ counts }}"
+        ).expand(shard=shards.output)
+
+    Args:
+        shard: `2/8`.
+    """
+
+    def __init__(self, *, shard: str | None = None, **kwargs: Any) -> None:
+        super().__init__(stage="prepare" if shard is None else "extract", shard=shard, **kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
+        """As the stage does; what was counted is also `counts` for a `map_index_template`."""
+        context["counts"] = f"shard {self.shard}"  # type: ignore[typeddict-unknown-key]
+        result = super().execute(context)
+        if self.stage == "extract":
+            context["counts"] = counts = _counts(self.shard, result["metrics"])  # type: ignore[typeddict-unknown-key]
+            self.log.info("%s", counts)
+        return result
+
+
+class TranscriptShardsOperator(BaseOperator):
+    """The shards to map `QAConversionOperator` over: none where the recipe draws no pairs from transcripts."""
+
+    template_fields: Sequence[str] = ("recipe", "data")
+
+    def __init__(self, *, recipe: str = "{{ params.recipe }}", data: str = "{{ params.data }}", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.recipe = recipe
+        self.data = data
+
+    def execute(self, context: Context) -> list[str]:
+        """`["1/2", "2/2"]`; AirflowFailException for a recipe that cannot be used."""
+        del context
+        try:
+            extract = resolve(self.recipe, self.data).extract
+        except UserError as error:
+            raise AirflowFailException(str(error)) from error
+        count = 0 if extract is None else extract.shards
+        return [str(Shard(index, count)) for index in range(1, count + 1)]
+
+
+def _counts(shard: Shard, metrics: dict[str, Any]) -> str:
+    bill = metrics["bill"]
+    tokens = bill["prompt_tokens"] + bill["completion_tokens"]
+    cost = f", {bill['cost']:.4f} {bill['currency']}" if "cost" in bill else ""
+    return (
+        f"shard {shard}: {metrics['answered']} of {metrics['passages']} passages, {metrics['pairs']} pairs, "
+        f"{metrics['rejected']} rejected; the run so far: {bill['requests']} requests, {tokens} tokens{cost}"
+    )

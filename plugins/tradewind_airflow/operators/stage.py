@@ -25,11 +25,12 @@ from tradewind.lease import die_with_parent
 from tradewind.recipes import resolve
 from tradewind.results import STAGES, Stage, StageResult
 from tradewind.run_dir import RunDir
+from tradewind.shard import WHOLE, Shard
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
 from tradewind_airflow.containers.launch import container_job, in_container
-from tradewind_airflow.containers.mounts import cache_environment, model_cache
+from tradewind_airflow.containers.mounts import answers_environment, cache_environment, model_cache
 from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import POOL_VARIABLE, inventory
@@ -57,13 +58,14 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     seconds when the task is cleared or marked otherwise. A subprocess ends with its worker.
 
     Args:
-        stage: `prepare`, `adapt`, `finetune`, `evaluate` or `report`.
+        stage: `extract`, `prepare`, `adapt`, `finetune`, `evaluate` or `report`.
         recipe: name or path of a recipe (templated).
         data: folder of documents, or `embedded:en` (templated).
         seed: seed of split, training and bootstrap (templated).
         overrides: settings that differ from the recipe's, by dotted key (templated).
         run_dir: the run's folder (templated); all stages of a run share it.
         image: container image that holds `tradewind`; None for a subprocess (templated).
+        shard: `2/8`, the part of `extract` that this task does; None: the whole.
         gpus: how many GPUs the task has for itself; 0: none is visible to it. They are chosen when
             the task runs; until enough are free it waits.
         cpus: a limit in cores, of a container only.
@@ -93,6 +95,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         overrides: Mapping[str, Any] | None = None,
         run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
         image: str | None = None,
+        shard: str | None = None,
         gpus: int = 0,
         cpus: float | None = None,
         memory: str | None = None,
@@ -102,6 +105,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     ) -> None:
         if refused := sorted(_NOT_TAKEN & set(kwargs)):
             raise TypeError(f"StageOperator takes no {refused[0]}; see its own arguments (env, memory, gpus, ...)")
+        if shard is not None and stage != "extract":
+            raise TypeError(f"shard divides the stage extract, not {stage}")
         if stage not in STAGES:
             raise ValueError(f"stage {stage!r} is unknown; stages are {', '.join(STAGES)}")
         if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
@@ -120,6 +125,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         )
         check_references(secrets or {})
         self.stage = stage
+        self.shard = WHOLE if shard is None else Shard.parse(shard)
         self.recipe = recipe
         self.data = data
         self.seed = seed
@@ -233,10 +239,15 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         except Exception as error:  # noqa: BLE001 - whatever it is, the container's name is enough
             self.log.warning("Airflow keeps the container's id: %s", error)
 
+    @property
+    def _folder(self) -> str:
+        """The name of the stage's folder in the run."""
+        return self.shard.folder(self.stage)
+
     def _write_config(self, run_dir: RunDir, config: RunConfig) -> Path:
         # The stage itself makes it the run's, once it holds the run directory's lock.
         run_dir.path.mkdir(parents=True, exist_ok=True)
-        path = run_dir.path / f".{self.stage}.config.json"
+        path = run_dir.path / f".{self._folder}.config.json"
         write_atomically(path, config.model_dump_json(indent=1))
         return path
 
@@ -255,6 +266,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             identity,
             run_dir,
             config,
+            shard=self.shard,
             config_file=config_file,
             choice=choice,
             cpus=self.cpu_limit,
@@ -284,6 +296,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         config_file = self._write_config(run_dir, config)
         environment = {
             **cache_environment(model_cache()),
+            **answers_environment(self.stage),
             **self.environment,
             **self._all_secrets(),
             **identity.environment(),
@@ -291,7 +304,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         self._finished_try = identity.task_id
         while True:
             gpus = choice.take()
-            arguments = command_line(self.stage, config_file, run_dir.path, choice.arguments(gpus))
+            arguments = command_line(self.stage, config_file, run_dir.path, choice.arguments(gpus), self.shard)
             self._child = StageProcess(arguments, environment | choice.process_environment(gpus))
             ended = self._child.run(self._log_line)
             if not choice.was_taken(ended.returncode):
@@ -303,13 +316,13 @@ class StageOperator(ResumableJobMixin, DockerOperator):
 
     def _published(self, run_dir: RunDir, job_id: str) -> StageResult:
         """The result that the try which just ended left; UserError where it is not that."""
-        path = run_dir.result_file(self.stage)
+        path = run_dir.result_file(self._folder)
         if path.exists() and path.stat().st_uid != os.geteuid():
             raise UserError(
                 f"{path}: written by user {path.stat().st_uid}, but the worker is user {os.geteuid()} and could "
                 "not clear it; leave `user` to the operator"
             )
-        result = run_dir.result(self.stage)
+        result = run_dir.result(self._folder)
         if (result.job_id, result.task_id, result.stage) != (job_id, self._finished_try, self.stage):
             raise UserError(
                 f"{path}: is of {result.job_id} {result.task_id}, not of {job_id} {self._finished_try}; "

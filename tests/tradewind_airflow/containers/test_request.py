@@ -13,6 +13,7 @@ from docker.types import Mount, Ulimit
 
 import tradewind
 from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.containers.mounts import cache_environment
 from tradewind_airflow.containers.request import container_request
 from tradewind_airflow.gpus import Gpu
 from tradewind_airflow.operators.stage import StageOperator
@@ -29,8 +30,8 @@ def _sent(*, gpus: tuple[Gpu, ...] = (), cache: Path | None = None, stdin: bool 
     task = StageOperator(task_id="finetune", stage="finetune", image="trainer:7", gpus=len(gpus), **settings)
     mounts = [Mount("/data", "/srv/data", "bind", read_only=True)]
     request = container_request(
-        cli, task, identity=IDENTITY, command=COMMAND, mounts=mounts, gpus=gpus, cpus=task.cpu_limit, cache=cache,
-        stdin=stdin,
+        cli, task, identity=IDENTITY, command=COMMAND, mounts=mounts, gpus=gpus, cpus=task.cpu_limit,
+        folders=cache_environment(cache), stdin=stdin,
     )  # fmt: skip
     return json.loads(json.dumps(cli.create_container_config(**request)))
 
