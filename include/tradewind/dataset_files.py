@@ -14,7 +14,7 @@ from tradewind.files import sha256_of
 from tradewind.split_proof import USES, Use
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    from datasets import Features
     from datasets.arrow_writer import ArrowWriter
 
 FOLDER = "dataset"
@@ -56,15 +56,10 @@ def write_dataset_files(prepare_dir: Path, out_dir: Path) -> list[str]:
     Returns:
         The names of what now stands in `out_dir`.
     """
-    import datasets
-
-    if not sys.stderr.isatty():
-        datasets.disable_progress_bars()  # for a terminal; a log gets plain lines
     with TemporaryDirectory(dir=out_dir, prefix=".dataset-") as tables:
         files = {use: Path(tables) / f"{use}.arrow" for use in USES}
         written = _write(prepare_dir, out_dir, files)
-        splits = {use: _dataset(path, use) for use, path in files.items()}
-        datasets.DatasetDict(splits).save_to_disk(out_dir / FOLDER)
+        _save(files, out_dir / FOLDER)
     return [*written, FOLDER]
 
 
@@ -84,19 +79,37 @@ def _write(prepare_dir: Path, out_dir: Path, tables: Mapping[Use, Path]) -> list
     return [conversational_name(use) for use in USES if use in files]
 
 
+def _save(tables: Mapping[Use, Path], folder: Path) -> None:
+    """Lay the tables out as `DatasetDict.save_to_disk` does.
+
+    That would copy each table through the memory map of another: twice the disk, and as many resident pages. So it
+    saves empty splits, which then get their tables.
+    """
+    import datasets
+
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()  # for a terminal; a log gets plain lines
+    empty = {}
+    for use, table in tables.items():
+        none = datasets.Dataset.from_dict({name: [] for name in _features()}, features=_features())
+        # The fingerprint is the key of `datasets`' caches: drawn from the content, not at random.
+        split, fingerprint = datasets.NamedSplit(use), sha256_of(table)[:16]
+        empty[use] = datasets.Dataset(none.data, info=none.info, split=split, fingerprint=fingerprint)
+    datasets.DatasetDict(empty).save_to_disk(folder, num_shards=dict.fromkeys(empty, 1))
+    for use, table in tables.items():
+        (place,) = (folder / use).glob("*.arrow")
+        table.replace(place)
+
+
 def _table_writer(path: Path) -> ArrowWriter:
-    from datasets import Features, Value
     from datasets.arrow_writer import ArrowWriter
+
+    return ArrowWriter(path=str(path), features=_features())
+
+
+def _features() -> Features:
+    from datasets import Features, Value
 
     text = Value("string")
     message = {"role": text, "content": text}
-    features = Features({"prompt": [message], "completion": [message]} | dict.fromkeys(METADATA, text))
-    return ArrowWriter(path=str(path), features=features)
-
-
-def _dataset(path: Path, use: Use) -> Dataset:
-    """The table as a data set, whose fingerprint (the key of `datasets`' caches) is drawn from the content."""
-    from datasets import Dataset, NamedSplit
-
-    table = Dataset.from_file(str(path))
-    return Dataset(table.data, info=table.info, split=NamedSplit(use), fingerprint=sha256_of(path)[:16])
+    return Features({"prompt": [message], "completion": [message]} | dict.fromkeys(METADATA, text))
