@@ -30,7 +30,7 @@ _OTHER = re.compile(rf"[^\W\d_{_LATIN_LETTERS}{_HANGUL_LETTERS}]+")  # letters, 
 _SAYS_SOMETHING = re.compile(r"[^\W_]")
 
 _OPTION_ONLY = re.compile(
-    r"(?:(?:정답|답|answer|ans\.?|option|choice|보기)\s*(?:은|는|is)?\s*:?\s*)?"
+    r"(?:(?:정답|답|answer|option|choice|보기)\s*(?:은|는|is)?\s*:?\s*)?"
     r"[(\[<]?\s*(?:(?P<number>[1-9])|[A-Ea-e]|[①-⑳ㄱ-ㅁ]|[가나다라마](?=\s*[)\].]))\s*[)\]>]?\s*"
     r"(?:번\s*(?:이다|입니다)?)?\s*[.:]?",
     re.IGNORECASE,

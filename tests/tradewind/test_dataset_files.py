@@ -86,10 +86,9 @@ def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 _WRITE_MANY = """
-import sys, threading
+import sys
 from pathlib import Path
 from tradewind.dataset_files import write_dataset_files
-import pyarrow, datasets
 write_dataset_files(Path(sys.argv[1]), Path(sys.argv[2]))
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """
@@ -117,4 +116,4 @@ def test_memory_does_not_grow_with_the_pairs_and_no_cache_is_left_under_home(tmp
     few, many = _peak_kilobytes(tmp_path, 2_000), _peak_kilobytes(tmp_path, 40_000)
     size = (tmp_path / "prepare-40000" / "train.jsonl").stat().st_size / 1024
     assert size > 25_000
-    assert many - few < 0.6 * size
+    assert many - few < 0.5 * size, (few, many)
