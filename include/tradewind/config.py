@@ -43,6 +43,23 @@ class QuestionTemplates(Frozen):
         return template
 
 
+class QualityConfig(Frozen):
+    """What a pair must be like to be trained on; lengths in characters."""
+
+    min_question: Annotated[int, Field(ge=1)] = 4
+    max_question: Annotated[int, Field(ge=1)] = 4000
+    min_answer: Annotated[int, Field(ge=1)] = 1
+    max_answer: Annotated[int, Field(ge=1)] = 4000
+    check_language: bool = True
+    """Refuse a text mostly in another script than Latin and Hangul, and a long answer in the other language."""
+
+    @model_validator(mode="after")
+    def _room_between(self) -> QualityConfig:
+        if self.min_question > self.max_question or self.min_answer > self.max_answer:
+            raise ValueError("a minimum length is above its maximum")
+        return self
+
+
 class DataConfig(Frozen):
     """Raw documents to question/answer pairs."""
 
@@ -57,6 +74,16 @@ class DataConfig(Frozen):
         ),
     }
     near_duplicate_threshold: Annotated[float, Field(gt=0.5, le=1.0)] = 0.9
+    quality: QualityConfig = QualityConfig()
+    push_to_hub: bool = False
+    """Send the pairs and their card to the Hugging Face hub, as a private data set."""
+    hub_dataset_id: str | None = None
+
+    @model_validator(mode="after")
+    def _hub_needs_a_name(self) -> DataConfig:
+        if self.push_to_hub and not self.hub_dataset_id:
+            raise ValueError("push_to_hub needs hub_dataset_id, the data set to push to")
+        return self
 
 
 class SplitConfig(Frozen):

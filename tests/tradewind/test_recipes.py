@@ -102,6 +102,8 @@ def test_an_empty_recipe_is_the_defaults(recipe: Path, text: str) -> None:
         ("data:\n  templates:\n    en: {term_to_description: '{term'}\n", "3: data.templates.en.term_to_description: "),
         ("data:\n  templates:\n    fr: {term_to_description: '{term}'}\n", "data.templates.fr"),
         ("data: {near_duplicate_threshold: 0.2}\n", "1: data.near_duplicate_threshold: "),
+        ("data: {push_to_hub: true}\n", "1: data: Value error, push_to_hub needs hub_dataset_id"),
+        ("data:\n  quality: {min_answer: 9, max_answer: 8}\n", "2: data.quality: Value error, a minimum length"),
         ("a: b\n- c\n", "2: not YAML"),
         ("model: {dtype: [float32\n", "not YAML"),
         ("- model\n", "1: a recipe is a mapping of settings, not a list"),

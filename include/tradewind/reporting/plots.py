@@ -6,15 +6,19 @@ Palette: Okabe and Ito, "Color Universal Design" (2008).
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from tradewind.scores import METRIC_NAMES, Scores
 
 COLOURS = {"base": "#999999", "adapted": "#56B4E9", "tuned": "#D55E00"}
+_SOURCES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+_BINS_PER_DECADE = 12
 _LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}  # readable where the floor runs
 _STYLE = {
     "font.family": "sans-serif",
@@ -95,6 +99,43 @@ def loss_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
             axes.set_xlabel("step")
             axes.set_ylim(bottom=0)
         panels[0].set_ylabel("training loss")
+        return _svg(figure)
+
+
+def length_histograms(lengths: Mapping[str, Mapping[str, Mapping[int, int]]]) -> str:
+    """How many texts are how long, one panel a field, stacked by source; the axis of characters is logarithmic.
+
+    Args:
+        lengths: by field and source, how many texts there are of each length.
+    """
+    sources = sorted({source for by_source in lengths.values() for source in by_source})
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 2.8), layout="constrained")
+        panels = figure.subplots(1, len(lengths), squeeze=False)[0]
+        for axes, (field, by_source) in zip(panels, lengths.items(), strict=True):
+            seen = [length for counts in by_source.values() for length in counts if length]
+            first = math.floor(_BINS_PER_DECADE * math.log10(min(seen, default=1)) - 1e-9)
+            last = int(_BINS_PER_DECADE * math.log10(max(seen, default=1))) + 1
+            edges = [10 ** (at / _BINS_PER_DECADE) for at in range(first, last + 1)]
+            present = [source for source in sources if source in by_source]
+            axes.hist(
+                [list(by_source[source]) for source in present],
+                bins=edges,
+                weights=[list(by_source[source].values()) for source in present],
+                stacked=True,
+                color=[_SOURCES[sources.index(source) % len(_SOURCES)] for source in present],
+                label=present,
+            )
+            axes.set_xscale("log")
+            axes.set_xlim(edges[0], edges[-1])
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            axes.xaxis.set_major_formatter("{x:,.0f}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.set_title(field, fontsize=10)
+            axes.set_xlabel("characters")
+        panels[0].set_ylabel("pairs")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(_SOURCES), frameon=False)
         return _svg(figure)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from tradewind.reporting import plots
 from tradewind.reporting.contract import Report
 from tradewind.reporting.table import header, score_rows
 
+_MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
+
 
 def markdown(report: Report) -> str:
     """The report as Markdown."""
-    return _template("report.md.j2", autoescape=False).render(_context(report))
+    return template("report.md.j2", autoescape=False).render(_context(report))
 
 
 def html(
@@ -27,7 +30,7 @@ def html(
         "spread": plots.distributions(report.scores, predictions),
         "curves": plots.loss_curves(curves) if curves else "",
     }
-    return _template("report.html.j2", autoescape=True).render(_context(report) | drawn)
+    return template("report.html.j2", autoescape=True).render(_context(report) | drawn)
 
 
 def _context(report: Report) -> dict[str, Any]:
@@ -37,10 +40,17 @@ def _context(report: Report) -> dict[str, Any]:
     return {"report": report, "header": header(report.scores), "rows": score_rows(report.scores), "notes": notes}
 
 
-def _template(name: str, *, autoescape: bool) -> Template:
+def template(name: str, *, autoescape: bool) -> Template:
+    """A template of this folder; with `autoescape` every text put into it is HTML-escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=autoescape,  # noqa: S701 - off for Markdown only
         undefined=StrictUndefined,
     )
+    environment.filters |= {"number": "{:,}".format, "plain": _plain}
     return environment.get_template(name)
+
+
+def _plain(text: str) -> str:
+    """A document's text for Markdown: on one line, without meaning to Markdown or HTML (CommonMark 2.4)."""
+    return _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
