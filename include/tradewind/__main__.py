@@ -147,17 +147,16 @@ def _run_settings(arguments: argparse.Namespace, run_dir: RunDir) -> RunConfig:
 
 def _validate(arguments: argparse.Namespace) -> None:
     from tradewind.preflight import check_judge, check_recipe
-    from tradewind.stages.prepare import prepare
+    from tradewind.stages.prepare import survey
 
     config = _settings(arguments)
     check_recipe(config)
     check_judge(config)
-    prepared = prepare(config)
-    heldout = ", ".join(f"{kind} {len(items)}" for kind, items in prepared.split.heldout.items())
-    documents = prepared.documents
+    counts = survey(config)
+    heldout = ", ".join(f"{kind} {count}" for kind, count in counts["heldout"].items())
     print(
-        f"valid: recipe {config.recipe}; {len(documents.files)} files, {len(documents.records)} records; "
-        f"{len(prepared.split.train)} pairs to train on; held out: {heldout}; {len(documents.rejected)} rejected"
+        f"valid: recipe {config.recipe}; {counts['files']} files, {sum(counts['records'].values())} records; "
+        f"{counts['train']} pairs to train on; held out: {heldout}; {counts['rejected']} rejected"
     )
 
 
