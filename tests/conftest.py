@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from documents import OTHERS_SHAPE, REPOSITORY, SAMPLES, Cli, WriteDocuments, run_cli, write_files
+from splitting import Sample
+from tradewind.config import DataConfig
 from tradewind.recipes import resolve
-from tradewind.stages.prepare import Prepared, prepare
+from tradewind.sources import read_documents
+from tradewind.stages.prepare import prepare
 
 pytest_plugins = ("container_fixtures",)
 
@@ -44,9 +47,11 @@ def others_glossary(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session", params=sorted(SAMPLES))
-def prepared_sample(request: pytest.FixtureRequest) -> Prepared:
+def prepared_sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """Each set of sample documents, read and without near-duplicates."""
-    return prepare(resolve("tiny", SAMPLES[request.param]))
+    folder = SAMPLES[request.param]
+    prepared = prepare(resolve("tiny", folder), tmp_path_factory.mktemp("prepared"))
+    return Sample(read_documents(folder, DataConfig()), prepared.catalogue)
 
 
 @pytest.fixture

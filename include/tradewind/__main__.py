@@ -150,18 +150,12 @@ def _run_settings(arguments: argparse.Namespace, run_dir: RunDir) -> RunConfig:
 
 def _validate(arguments: argparse.Namespace) -> None:
     from tradewind.preflight import check_keys, check_recipe
-    from tradewind.stages.prepare import prepare
+    from tradewind.survey import survey
 
     config = _settings(arguments)
     check_recipe(config)
     check_keys(config)
-    prepared = prepare(config)
-    heldout = ", ".join(f"{kind} {len(items)}" for kind, items in prepared.split.heldout.items())
-    documents = prepared.documents
-    print(
-        f"valid: recipe {config.recipe}; {len(documents.files)} files, {len(documents.records)} records; "
-        f"{len(prepared.split.train)} pairs to train on; held out: {heldout}; {len(documents.rejected)} rejected"
-    )
+    print(f"valid: recipe {config.recipe}; {survey(config)}")
 
 
 def _build_base(arguments: argparse.Namespace) -> None:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from tradewind.kinds import Kind
 from tradewind.results import Contract
-from tradewind.split import Kind
 
 METRIC_NAMES = {"semscore": "SemScore", "chrf": "chrF", "truthfulness": "truthfulness"}
 Verdict = Literal["better", "worse", "no difference shown"]

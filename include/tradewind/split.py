@@ -1,40 +1,46 @@
-"""Which pairs are trained on, and which are held out as *reworded*, *read* or *unseen*.
-
-- *reworded*: the fact is in the training pairs, this wording of the question is not.
-- *read*: the record's text is in the pretraining corpus, none of its pairs is trained on.
-- *unseen*: neither. Other records may still speak of the same matter in words of their own.
-"""
+"""Which pairs are trained on, and which are held out as *reworded*, *read* or *unseen* (see `kinds`)."""
 
 from __future__ import annotations
 
 import random
-import re
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from tradewind.catalogue import Catalogue
 from tradewind.config import SplitConfig
 from tradewind.errors import UserError
-from tradewind.near_duplicates import normalise, shingles
-from tradewind.sources.record import Documents, Pair, Record
+from tradewind.kinds import KINDS, Kind
+from tradewind.texts import Array
 
-Kind = Literal["reworded", "read", "unseen"]
-KINDS: tuple[Kind, ...] = ("reworded", "read", "unseen")
-_TELLING = 30  # characters of a sentence that says something of its own
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+TRAIN = len(KINDS)
+DROPPED = -1
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pairs by their use; every pair stands in exactly one list."""
+    """Pairs by their use, for a catalogue of n records with m pairs."""
 
-    train: tuple[tuple[Record, Pair], ...]
-    heldout: dict[Kind, tuple[tuple[Record, Pair], ...]]
-    unseen_records: tuple[Record, ...]
+    use_of: npt.NDArray[np.int8]
+    """m: an index into `KINDS`, or `TRAIN`, or `DROPPED` for a near-duplicate."""
+    is_unseen: npt.NDArray[np.bool_]
+    """n: whether a record's text is kept from adaptation."""
+
+    def heldout(self) -> dict[Kind, int]:
+        """How many pairs are held out of each kind."""
+        return {kind: int(np.count_nonzero(self.use_of == code)) for code, kind in enumerate(KINDS)}
+
+    @property
+    def train(self) -> int:
+        """How many pairs are trained on."""
+        return int(np.count_nonzero(self.use_of == TRAIN))
 
 
-def split_pairs(documents: Documents, config: SplitConfig, seed: int) -> Split:
+def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
     """Assign the pairs of each group of related records together, deterministically under `seed`.
 
     Records are related when they share a sentence, a term or a near-duplicate question. Shares are
@@ -44,120 +50,75 @@ def split_pairs(documents: Documents, config: SplitConfig, seed: int) -> Split:
     Raises:
         UserError: a kind that the recipe asks for has fewer questions than `split.min_items`.
     """
-    chosen: dict[Kind | None, list[Record]] = defaultdict(list)
-    for stratum, groups in sorted(_strata(_groups(documents)).items()):
-        random.Random(f"{seed}:{stratum}").shuffle(groups)
+    first, group_of = _groups(catalogue)
+    use_of_group = np.full(len(first), TRAIN, np.int8)
+    for (source, language), groups in _by_stratum(catalogue, first):
+        shuffled = _random(f"{seed}:{source}:{language}").permutation(groups)
         unseen = round(len(groups) * config.unseen)
         # An exam question has no text of its own that could be read without reading the question.
-        read = 0 if stratum.startswith("exam:") else round(len(groups) * config.read)
-        for index, group in enumerate(groups):
-            kind: Kind | None = "unseen" if index < unseen else "read" if index < unseen + read else None
-            chosen[kind] += group
-    train, reworded = _hold_out_wordings(chosen[None], config.reworded, seed)
-    heldout: dict[Kind, tuple[tuple[Record, Pair], ...]] = {
-        "reworded": tuple(reworded),
-        "read": tuple((record, pair) for record in chosen["read"] for pair in record.pairs),
-        "unseen": tuple((record, pair) for record in chosen["unseen"] for pair in record.pairs),
-    }
-    _check(train, heldout, config)
-    return Split(tuple(train), heldout, tuple(chosen["unseen"]))
+        read = 0 if source == "exam" else round(len(groups) * config.read)
+        use_of_group[shuffled[:unseen]] = KINDS.index("unseen")
+        use_of_group[shuffled[unseen : unseen + read]] = KINDS.index("read")
+    use_of_record = use_of_group[group_of]
+    use_of = np.where(catalogue.twin_of < 0, use_of_record[catalogue.record_of], DROPPED).astype(np.int8)
+    use_of[_wordings(catalogue, use_of, config.reworded, seed)] = KINDS.index("reworded")
+    _check(catalogue, use_of, config)
+    return Split(use_of, use_of_record == KINDS.index("unseen"))
 
 
-def corpus(documents: Documents, split: Split) -> list[str]:
-    """The running texts that adaptation may read: all but what the *unseen* records say.
-
-    The other records' texts stay whole: one that holds a sentence of an unseen record is unseen
-    with it (`_groups`). Raw transcripts repeat what their records say, word for word or nearly so:
-    of them every sentence goes of which four fifths (by character 5-grams) stand in one unseen text.
-    """
-    secrets: dict[str, list[int]] = defaultdict(list)
-    for index, record in enumerate(split.unseen_records):
-        for gram in shingles(record.text):
-            secrets[gram].append(index)
-    hidden = {record.record_id for record in split.unseen_records}
-    texts = [record.text for record in documents.records if record.record_id not in hidden]
-    for passage in documents.passages:
-        sentences = [part for part in _SENTENCE_END.split(passage.text) if not _is_told(part, secrets)]
-        texts.append(" ".join(sentences))
-    return list({normalise(text): text for text in reversed(texts) if text}.values())[::-1]
+def _groups(catalogue: Catalogue) -> tuple[Array, Array]:
+    """Each group's first record, in order, and the group of each record."""
+    hashes, records = catalogue.ties
+    order = np.lexsort((records, hashes))
+    same = hashes[order][1:] == hashes[order][:-1]
+    twins = np.flatnonzero(catalogue.twin_of >= 0)
+    one = np.concatenate([records[order][:-1][same], catalogue.record_of[twins]])
+    other = np.concatenate([records[order][1:][same], catalogue.record_of[catalogue.twin_of[twins]]])
+    n = catalogue.n_records
+    _, labels = connected_components(
+        coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(n, n)), directed=False
+    )
+    _, first, group_of = np.unique(labels, return_index=True, return_inverse=True)
+    return first, group_of
 
 
-def _is_told(sentence: str, secrets: dict[str, list[int]]) -> bool:
-    grams = shingles(sentence)
-    shared = Counter(index for gram in grams for index in secrets.get(gram, ()))
-    return bool(shared) and max(shared.values()) >= 0.8 * len(grams)
+def _wordings(catalogue: Catalogue, use_of: npt.NDArray[np.int8], share: float, seed: int) -> Array:
+    """One wording each of a share of the facts that are trained on in several."""
+    trained = np.flatnonzero(use_of == TRAIN)
+    trained = trained[np.argsort(catalogue.fact_of[trained], kind="stable")]
+    _, first, count = np.unique(catalogue.fact_of[trained], return_index=True, return_counts=True)
+    first, count = first[count > 1], count[count > 1]
+    held = [np.empty(0, np.int64)]
+    for (source, language), facts in _by_stratum(catalogue, catalogue.record_of[trained[first]]):
+        rng = _random(f"{seed}:reworded:{source}:{language}")
+        chosen = rng.permutation(facts)[: round(len(facts) * share)]
+        held.append(trained[first[chosen] + rng.integers(count[chosen])])
+    return np.concatenate(held)
 
 
-def _groups(documents: Documents) -> list[list[Record]]:
-    """Records that belong together, joined by union-find over `related` ids and shared sentences."""
-    root = {record.record_id: record.record_id for record in documents.records}
-
-    def find(record_id: str) -> str:
-        while root[record_id] != record_id:
-            root[record_id] = record_id = root[root[record_id]]
-        return record_id
-
-    first_with: dict[str, str] = {}
-    for record in documents.records:
-        for key in _sentences(record):
-            root[find(record.record_id)] = find(first_with.setdefault(key, record.record_id))
-    for one, other in documents.related:
-        root[find(one)] = find(other)
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for record in documents.records:
-        groups[find(record.record_id)].append(record)
-    return list(groups.values())
+def _by_stratum(catalogue: Catalogue, records: Array) -> Iterator[tuple[tuple[str, str], Array]]:
+    """Source and language, with the places in `records` that hold a record of theirs."""
+    stratum_of = catalogue.stratum_of[records]
+    for stratum, code in sorted(zip(catalogue.strata, range(len(catalogue.strata)), strict=True)):
+        yield stratum, np.flatnonzero(stratum_of == code)
 
 
-def _sentences(record: Record) -> set[str]:
-    """The record's text and its longer sentences, normalised; short ones ("That is all.") tie nothing."""
-    parts = [normalise(part) for part in _SENTENCE_END.split(record.text)]
-    return {normalise(record.text)} | {part for part in parts if len(part) >= _TELLING}
+def _random(purpose: str) -> np.random.Generator:
+    return np.random.default_rng(random.Random(purpose).getrandbits(128))
 
 
-def _strata(groups: list[list[Record]]) -> dict[str, list[list[Record]]]:
-    strata: dict[str, list[list[Record]]] = defaultdict(list)
-    for group in groups:
-        strata[_stratum(group[0])].append(group)
-    return strata
-
-
-def _stratum(record: Record) -> str:
-    return f"{record.source}:{record.language}"
-
-
-def _hold_out_wordings(
-    records: Sequence[Record], share: float, seed: int
-) -> tuple[list[tuple[Record, Pair]], list[tuple[Record, Pair]]]:
-    """Training pairs, and one wording each of a share of the facts that have several."""
-    facts: dict[str, list[tuple[Record, Pair]]] = defaultdict(list)
-    for record in records:
-        for pair in record.pairs:
-            facts[pair.fact_id].append((record, pair))
-    strata: dict[str, list[str]] = defaultdict(list)
-    for fact_id, wordings in facts.items():
-        if len(wordings) > 1:
-            strata[_stratum(wordings[0][0])].append(fact_id)
-    held: set[str] = set()
-    for stratum, fact_ids in sorted(strata.items()):
-        rng = random.Random(f"{seed}:reworded:{stratum}")
-        for fact_id in rng.sample(fact_ids, round(len(fact_ids) * share)):
-            held.add(rng.choice(facts[fact_id])[1].pair_id)
-    every = [item for wordings in facts.values() for item in wordings]
-    return [item for item in every if item[1].pair_id not in held], [item for item in every if item[1].pair_id in held]
-
-
-def _check(train: Sequence[object], heldout: dict[Kind, tuple[tuple[Record, Pair], ...]], config: SplitConfig) -> None:
-    if not train:
+def _check(catalogue: Catalogue, use_of: npt.NDArray[np.int8], config: SplitConfig) -> None:
+    if not np.any(use_of == TRAIN):
         raise UserError("split: no pair is left to train on; lower split.read and split.unseen")
-    for kind in KINDS:
-        share, n = getattr(config, kind), len(heldout[kind])
+    for code, kind in enumerate(KINDS):
+        held = np.flatnonzero(use_of == code)
+        share, n = getattr(config, kind), len(held)
         if share > 0 and n < config.min_items:
             raise UserError(
                 f"split.{kind}: {share} of these documents gives {n} held-out questions, too few for an interval "
                 f"(split.min_items is {config.min_items}); raise the share, add documents, or set it to 0"
             )
-        if share > 0 and len({record.record_id for record, _ in heldout[kind]}) < 2:
+        if share > 0 and len(np.unique(catalogue.record_of[held])) < 2:
             raise UserError(
                 f"split.{kind}: all {n} held-out questions come from one record, too few for an interval; "
                 f"raise the share, add documents, or set it to 0"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tradewind.kinds import KINDS
 from tradewind.near_duplicates import normalise
-from tradewind.split import KINDS
 from tradewind.text_keys import exact_key, text_key
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from tradewind.near_duplicates import near_duplicates, normalise, shingles
-from tradewind.sources.record import Pair
+from tradewind.near_duplicates import NearDuplicates
+from tradewind.texts import Texts, normalise, shingles
 
 WORDS = re.findall(
     r"\w+",
@@ -17,13 +17,12 @@ WORDS = re.findall(
 )
 
 
-def _pair(name: str, stem: str) -> Pair:
-    return Pair(name, name, stem, "answer", stem)
-
-
-def _found(*stems: str, threshold: float = 0.9) -> list[tuple[str, str]]:
-    pairs = [_pair(str(number), stem) for number, stem in enumerate(stems)]
-    return [(duplicate.pair.pair_id, duplicate.of.pair_id) for duplicate in near_duplicates(pairs, threshold)]
+def _found(*stems: str, threshold: float = 0.9, at_once: int = 50) -> list[tuple[str, str]]:
+    """Each near-duplicate with what it repeats, by their places."""
+    search = NearDuplicates(threshold)
+    for at in range(0, len(stems), at_once):
+        search.add(Texts.of(stems[at : at + at_once]))
+    return [(str(at), str(twin)) for at, twin in enumerate(search.find(stems.__getitem__).tolist()) if twin >= 0]
 
 
 @pytest.mark.parametrize(

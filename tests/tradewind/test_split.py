@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from splitting import Sample, Split
 from tradewind.config import SplitConfig
 from tradewind.errors import UserError
-from tradewind.near_duplicates import normalise
-from tradewind.sources.record import Documents, Pair, Record, Source
-from tradewind.split import KINDS, Kind, Split, corpus, split_pairs
-from tradewind.stages.prepare import Prepared
+from tradewind.kinds import KINDS, Kind
+from tradewind.sources.record import Pair, Record, Source
+from tradewind.texts import normalise
 
 SEEDS = range(40)
 
@@ -21,45 +23,54 @@ def _ids(split: Split) -> dict[str, list[str]]:
     return {"train": [pair.pair_id for _, pair in split.train]} | heldout
 
 
-def _terms(count: int) -> Documents:
-    """So many glossary records, with two wordings of one fact each."""
+Terms = Callable[..., Sample]
+
+
+@pytest.fixture
+def terms(tmp_path: Path) -> Terms:
+    """Make so many glossary records, with two wordings of one fact each or as many as told."""
+    return lambda count, wordings=2: Sample.of(_records(count, wordings), tmp_path)
+
+
+def _records(count: int, wordings: int) -> list[Record]:
     records = []
     for number in range(count):
         name = f"record {number}"
-        pairs = tuple(Pair(f"{name}/{n}", name, f"Q{number}-{n}?", "A", f"Q{number}-{n}?") for n in (1, 2))
+        pairs = tuple(
+            Pair(f"{name}/{n}", name, f"Q{number}-{n}?", "A", f"Q{number}-{n}?") for n in range(1, wordings + 1)
+        )
         records.append(Record(name, "term", "terms.json", "en", f"Text of {name}.", pairs))
-    return Documents(records=records)
+    return records
 
 
-def test_the_same_seed_gives_the_same_split(prepared_sample: Prepared) -> None:
-    documents = prepared_sample.documents
-    assert split_pairs(documents, SplitConfig(), 7) == split_pairs(documents, SplitConfig(), 7)
+def test_the_same_seed_gives_the_same_split(prepared_sample: Sample) -> None:
+    assert prepared_sample.split(SplitConfig(), 7) == prepared_sample.split(SplitConfig(), 7)
 
 
-def test_different_seeds_give_different_splits(prepared_sample: Prepared) -> None:
-    splits = [_ids(split_pairs(prepared_sample.documents, SplitConfig(), seed)) for seed in SEEDS]
+def test_different_seeds_give_different_splits(prepared_sample: Sample) -> None:
+    splits = [_ids(prepared_sample.split(SplitConfig(), seed)) for seed in SEEDS]
     for kind in KINDS:
         assert len({tuple(sorted(ids[kind])) for ids in splits}) > 0.9 * len(SEEDS)
 
 
-def test_every_pair_has_exactly_one_use(prepared_sample: Prepared) -> None:
+def test_every_pair_has_exactly_one_use(prepared_sample: Sample) -> None:
     every = Counter(pair.pair_id for record in prepared_sample.documents.records for pair in record.pairs)
     for seed in SEEDS:
-        ids = _ids(split_pairs(prepared_sample.documents, SplitConfig(), seed))
+        ids = _ids(prepared_sample.split(SplitConfig(), seed))
         assert Counter(pair_id for name in ids for pair_id in ids[name]) == every, f"seed {seed}"
 
 
-def test_no_held_out_question_is_trained_on(prepared_sample: Prepared) -> None:
+def test_no_held_out_question_is_trained_on(prepared_sample: Sample) -> None:
     for seed in SEEDS:
-        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+        split = prepared_sample.split(SplitConfig(), seed)
         trained = {normalise(pair.question) for _, pair in split.train}
         heldout = {normalise(pair.question) for kind in KINDS for _, pair in split.heldout[kind]}
         assert not trained & heldout, f"seed {seed}"
 
 
-def test_a_reworded_fact_is_trained_on_and_a_read_or_unseen_record_is_not(prepared_sample: Prepared) -> None:
+def test_a_reworded_fact_is_trained_on_and_a_read_or_unseen_record_is_not(prepared_sample: Sample) -> None:
     for seed in SEEDS:
-        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+        split = prepared_sample.split(SplitConfig(), seed)
         trained_records = {record.record_id for record, _ in split.train}
         trained_facts = {pair.fact_id for _, pair in split.train}
         for kind in KINDS:
@@ -71,20 +82,20 @@ def test_a_reworded_fact_is_trained_on_and_a_read_or_unseen_record_is_not(prepar
         assert unseen <= {record.record_id for record in split.unseen_records}
 
 
-def test_the_text_of_every_read_question_is_in_the_corpus(prepared_sample: Prepared) -> None:
+def test_the_text_of_every_read_question_is_in_the_corpus(prepared_sample: Sample) -> None:
     lost = {}
     for seed in SEEDS:
-        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
-        texts = {normalise(text) for text in corpus(prepared_sample.documents, split)}
+        split = prepared_sample.split(SplitConfig(), seed)
+        texts = {normalise(text) for text in prepared_sample.corpus(split)}
         read = {record.record_id: normalise(record.text) for record, _ in split.heldout["read"]}
         lost[seed] = [record_id for record_id, text in read.items() if text not in texts]
     assert not {seed: ids for seed, ids in lost.items() if ids}
 
 
-def test_no_definition_question_or_passage_of_an_unseen_record_is_in_the_corpus(prepared_sample: Prepared) -> None:
+def test_no_definition_question_or_passage_of_an_unseen_record_is_in_the_corpus(prepared_sample: Sample) -> None:
     for seed in SEEDS:
-        split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
-        texts = " | ".join(normalise(text) for text in corpus(prepared_sample.documents, split))
+        split = prepared_sample.split(SplitConfig(), seed)
+        texts = " | ".join(normalise(text) for text in prepared_sample.corpus(split))
         told = [text for record in split.unseen_records for text in _own_texts(record) if text in texts]
         assert not told, f"seed {seed}"
 
@@ -97,8 +108,8 @@ def _own_texts(record: Record) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_kind_holds_questions_of_every_source(prepared_sample: Prepared, seed: int) -> None:
-    split = split_pairs(prepared_sample.documents, SplitConfig(), seed)
+def test_every_kind_holds_questions_of_every_source(prepared_sample: Sample, seed: int) -> None:
+    split = prepared_sample.split(SplitConfig(), seed)
     every: set[Source] = {"exam", "term", "transcript"}
     assert {record.source for record, _ in split.train} == every
     assert {record.source for record, _ in split.heldout["read"]} == every - {"exam"}  # their text is the question
@@ -106,34 +117,31 @@ def test_every_kind_holds_questions_of_every_source(prepared_sample: Prepared, s
     assert {record.source for record, _ in split.heldout["reworded"]} == every - {"exam"}  # asked once each
 
 
-def test_the_shares_of_the_recipe_are_kept() -> None:
-    split = split_pairs(_terms(100), SplitConfig(reworded=0.25, read=0.2, unseen=0.05), 1)
+def test_the_shares_of_the_recipe_are_kept(terms: Terms) -> None:
+    split = terms(100).split(SplitConfig(reworded=0.25, read=0.2, unseen=0.05), 1)
     assert {kind: len(split.heldout[kind]) for kind in KINDS} == {"reworded": 19, "read": 40, "unseen": 10}
     assert len(split.train) == 200 - 19 - 40 - 10
 
 
-def test_a_share_of_zero_turns_a_kind_off() -> None:
-    split = split_pairs(_terms(10), SplitConfig(reworded=0, read=0, unseen=0), 1)
+def test_a_share_of_zero_turns_a_kind_off(terms: Terms) -> None:
+    split = terms(10).split(SplitConfig(reworded=0, read=0, unseen=0), 1)
     assert len(split.train) == 20
     assert not any(split.heldout.values())
 
 
-def test_a_fact_with_one_wording_is_never_held_out_as_reworded() -> None:
-    documents = _terms(20)
-    documents.records = [
-        Record(r.record_id, r.source, r.file, r.language, r.text, r.pairs[:1]) for r in documents.records
-    ]
-    split = split_pairs(documents, SplitConfig(reworded=0, read=0.4, unseen=0.4), 1)
+def test_a_fact_with_one_wording_is_never_held_out_as_reworded(terms: Terms) -> None:
+    sample = terms(20, wordings=1)
+    split = sample.split(SplitConfig(reworded=0, read=0.4, unseen=0.4), 1)
     with pytest.raises(UserError, match=r"split\.reworded"):
-        split_pairs(documents, SplitConfig(reworded=0.9, read=0, unseen=0), 1)
+        sample.split(SplitConfig(reworded=0.9, read=0, unseen=0), 1)
     assert len(split.train) == 4
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_too_few_held_out_questions_name_the_kind_the_count_and_the_way_out(kind: Kind) -> None:
+def test_too_few_held_out_questions_name_the_kind_the_count_and_the_way_out(kind: Kind, terms: Terms) -> None:
     shares = dict.fromkeys(KINDS, 0.0) | {kind: 0.3}
     with pytest.raises(UserError) as raised:
-        split_pairs(_terms(5), SplitConfig.model_validate(shares | {"min_items": 9}), 1)
+        terms(5).split(SplitConfig.model_validate(shares | {"min_items": 9}), 1)
     message = str(raised.value)
     assert message.startswith(f"split.{kind}: 0.3 of these documents gives ")
     assert "split.min_items is 9" in message
@@ -141,6 +149,6 @@ def test_too_few_held_out_questions_name_the_kind_the_count_and_the_way_out(kind
     assert "\n" not in message
 
 
-def test_shares_that_leave_nothing_to_train_on_are_told() -> None:
+def test_shares_that_leave_nothing_to_train_on_are_told(terms: Terms) -> None:
     with pytest.raises(UserError, match=r"no pair is left to train on; lower split\.read and split\.unseen"):
-        split_pairs(_terms(10), SplitConfig(reworded=0, read=0.5, unseen=0.5), 1)
+        terms(10).split(SplitConfig(reworded=0, read=0.5, unseen=0.5), 1)

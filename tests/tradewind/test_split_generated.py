@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from documents import passage, write_files
+from splitting import Sample, Split
 from tradewind.config import DataConfig, RunConfig, SplitConfig
+from tradewind.kinds import KINDS
 from tradewind.sources import read_documents
-from tradewind.sources.record import Documents
-from tradewind.split import KINDS, Split, corpus, split_pairs
-from tradewind.stages.prepare import Prepared, prepare
+from tradewind.stages.prepare import prepare
 
 THRESHOLD = 0.9
 SEEDS = range(10)
@@ -76,19 +76,22 @@ def _documents(made: int) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Made:
-    """A folder of generated documents, as read, and prepared under every seed."""
+    """A folder of generated documents, prepared, and split under every seed."""
 
-    read: Documents
-    prepared: list[Prepared]
+    sample: Sample
+    splits: list[Split]
 
 
 @pytest.fixture(scope="module", params=range(5))
 def made(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Made:
     folder = write_files(tmp_path_factory.mktemp("made"), _documents(request.param))
     split = SplitConfig(reworded=0.3, read=0.15, unseen=0.15)
-    first = prepare(RunConfig(recipe="test", data_dir=str(folder), seed=SEEDS[0], split=split))
-    others = [Prepared(first.documents, split_pairs(first.documents, split, seed)) for seed in SEEDS[1:]]
-    return Made(read_documents(folder, DataConfig()), [first, *others])
+    config = RunConfig(recipe="test", data_dir=str(folder), seed=SEEDS[0], split=split)
+    prepared = prepare(config, tmp_path_factory.mktemp("work"))
+    sample = Sample(read_documents(folder, DataConfig()), prepared.catalogue)
+    splits = [sample.split(split, seed) for seed in SEEDS]
+    assert splits[0].decided.use_of.tolist() == prepared.split.use_of.tolist()
+    return Made(sample, splits)
 
 
 def _plain(text: str) -> str:
@@ -113,10 +116,10 @@ def _use(split: Split) -> dict[str, str]:
 
 
 def test_no_held_out_question_is_nearly_a_trained_one(made: Made) -> None:
-    grams = {pair.pair_id: _grams(pair.stem) for record in made.read.records for pair in record.pairs}
-    for prepared in made.prepared:
-        trained = [pair for _, pair in prepared.split.train]
-        heldout = [pair for kind in KINDS for _, pair in prepared.split.heldout[kind]]
+    grams = {pair.pair_id: _grams(pair.stem) for record in made.sample.read.records for pair in record.pairs}
+    for split in made.splits:
+        trained = [pair for _, pair in split.train]
+        heldout = [pair for kind in KINDS for _, pair in split.heldout[kind]]
         crossing = [
             (one.stem, other.stem)
             for one, other in product(heldout, trained)
@@ -127,32 +130,32 @@ def test_no_held_out_question_is_nearly_a_trained_one(made: Made) -> None:
 
 def test_records_that_ask_nearly_the_same_stay_together(made: Made) -> None:
     holders: dict[str, set[str]] = defaultdict(set)
-    for record in made.read.records:
+    for record in made.sample.read.records:
         for pair in record.pairs:
             holders[_plain(pair.stem)].add(record.record_id)
     shared = [ids for ids in holders.values() if len(ids) > 1]
     assert len(shared) >= 5
-    for prepared in made.prepared:
-        use = _use(prepared.split)
-        for ids in (*shared, *prepared.documents.related):
+    for split in made.splits:
+        use = _use(split)
+        for ids in (*shared, *made.sample.documents.related):
             assert len({use[record_id] for record_id in ids if record_id in use}) <= 1, ids
 
 
 def test_records_of_read_and_unseen_questions_have_no_pair_in_training(made: Made) -> None:
-    for prepared in made.prepared:
-        trained_records = {record.record_id for record, _ in prepared.split.train}
-        trained_facts = {pair.fact_id for _, pair in prepared.split.train}
+    for split in made.splits:
+        trained_records = {record.record_id for record, _ in split.train}
+        trained_facts = {pair.fact_id for _, pair in split.train}
         for kind in ("read", "unseen"):
-            assert not {record.record_id for record, _ in prepared.split.heldout[kind]} & trained_records
-        assert {pair.fact_id for _, pair in prepared.split.heldout["reworded"]} <= trained_facts
+            assert not {record.record_id for record, _ in split.heldout[kind]} & trained_records
+        assert {pair.fact_id for _, pair in split.heldout["reworded"]} <= trained_facts
 
 
 def test_the_corpus_holds_every_sentence_but_those_of_unseen_records(made: Made) -> None:
-    for prepared in made.prepared:
-        texts = " | ".join(_plain(text) for text in corpus(prepared.documents, prepared.split))
-        hidden = {record.record_id for record in prepared.split.unseen_records}
+    for split in made.splits:
+        texts = " | ".join(_plain(text) for text in made.sample.corpus(split))
+        hidden = {record.record_id for record in split.unseen_records}
         unseen, others = set[str](), set[str]()
-        for record in prepared.documents.records:
+        for record in made.sample.documents.records:
             (unseen if record.record_id in hidden else others).update(map(_plain, record.text.split(". ")))
         assert unseen
         assert not [sentence for sentence in unseen if sentence in texts]
@@ -160,9 +163,9 @@ def test_the_corpus_holds_every_sentence_but_those_of_unseen_records(made: Made)
 
 
 def test_every_pair_that_was_read_is_used_once_or_rejected(made: Made) -> None:
-    pair_ids = sorted(pair.pair_id for record in made.read.records for pair in record.pairs)
-    for prepared in made.prepared:
-        items = (*prepared.split.train, *(item for kind in KINDS for item in prepared.split.heldout[kind]))
-        rejected = [item.place for item in prepared.documents.rejected if item.reason.startswith("near-duplicate")]
+    pair_ids = sorted(pair.pair_id for record in made.sample.read.records for pair in record.pairs)
+    for split in made.splits:
+        items = (*split.train, *(item for kind in KINDS for item in split.heldout[kind]))
+        rejected = made.sample.dropped
         assert len(rejected) > 10
         assert sorted([pair.pair_id for _, pair in items] + rejected) == pair_ids

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from tradewind.config import EvaluateConfig, RunConfig
 from tradewind.files import sha256_of
+from tradewind.kinds import KINDS, Kind
 from tradewind.metrics.bootstrap import paired_bootstrap
 from tradewind.metrics.item_scores import Floor, Group, Measured, groups_of
 from tradewind.metrics.truthfulness import RUBRIC
 from tradewind.scores import METRIC_NAMES, GroupScore, Interval, MetricScore, Scores, SourceScore, Verdict
-from tradewind.split import KINDS, Kind
 
 
 def summarise(

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from tradewind.errors import UserError
+from tradewind.kinds import Kind
 from tradewind.results import Contract
 from tradewind.scores import Scores
-from tradewind.split import Kind
 
 
 class StageSummary(Contract):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import drawn, exam, glossary, transcript
-from tradewind.sources.record import Documents, Item
+from tradewind.sources import exam, glossary, transcript
+from tradewind.sources.record import Documents, Item, Record, Rejected, SourceFile
 
 FOLDERS = ("exam_data", "term_data", "transcript_data")
 
 
 def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
-    """Everything below `data_dir`, in a stable order, as it is read.
+    """All that stands below `data_dir`, in a stable order, with what could not be converted.
 
     Raises:
-        UserError: the folder is missing, or a file is not JSON or not UTF-8.
+        UserError: the folder is missing, or a file is not JSON or not UTF-8. The line names the file,
+            the place and what to do.
     """
     if not data_dir.is_dir():
         raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")
@@ -27,25 +27,34 @@ def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
     yield from transcript.read(data_dir)
 
 
-def read_documents(data_dir: Path, config: DataConfig, extracted: Sequence[Path] = ()) -> Documents:
-    """Every record below `data_dir`, in a stable order, with what could not be converted.
-
-    Args:
-        extracted: files of pairs that were drawn from the running text there.
-
-    Raises:
-        UserError: the folder is missing or empty, a file is not JSON or not UTF-8, or nothing
-            in it yields a pair. The line names the file, the place and what to do.
-    """
-    found = Documents.collect(chain(iter_documents(data_dir, config), drawn.read(extracted)))
-    if not found.files:
+def with_pairs(items: Iterable[Item], data_dir: Path) -> Iterator[Item]:
+    """The same items; UserError at their end where there was nothing, or nothing that yields a pair."""
+    files = pairs = rejected = 0
+    first: Rejected | None = None
+    for item in items:
+        if isinstance(item, Record):
+            pairs += len(item.pairs)
+        elif isinstance(item, Rejected):
+            rejected += 1
+            first = first or item
+        elif isinstance(item, SourceFile):
+            files += 1
+        yield item
+    if not files:
         wanted = "exam_data/*.json, term_data/*.json or transcript_data/*.txt"
         raise UserError(f"{data_dir}: holds no documents; put some into {wanted}")
-    if not any(record.pairs for record in found.records):
-        if found.rejected:
-            first = found.rejected[0]
-            why = f"the first of {len(found.rejected)} rejected: {first.file}: {first.place}: {first.reason}"
+    if not pairs:
+        if first:
+            why = f"the first of {rejected} rejected: {first.file}: {first.place}: {first.reason}"
         else:
-            why = "transcripts need pairs in transcript_data/success/*.jsonl"
+            why = "transcripts need pairs in transcript_data/success/*.jsonl, or a block extract in the recipe"
         raise UserError(f"{data_dir}: no document yields a question/answer pair; {why}")
-    return found
+
+
+def read_documents(data_dir: Path, config: DataConfig) -> Documents:
+    """Everything at once.
+
+    Raises:
+        UserError: as `iter_documents` and `with_pairs` do.
+    """
+    return Documents.collect(with_pairs(iter_documents(data_dir, config), data_dir))

@@ -2,111 +2,119 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+
+from tradewind.catalogue import Catalogue, catalogue
 from tradewind.config import RunConfig
+from tradewind.corpus import corpus
 from tradewind.errors import UserError
-from tradewind.files import write_jsonl
-from tradewind.near_duplicates import near_duplicates
+from tradewind.kinds import KINDS
 from tradewind.preflight import check_recipe
-from tradewind.sources import read_documents
+from tradewind.sources import drawn, iter_documents, with_pairs
 from tradewind.sources.location import locate_documents
-from tradewind.sources.record import Documents, Pair, Record, Rejected
-from tradewind.split import KINDS, Split, corpus, split_pairs
+from tradewind.sources.record import Rejected
+from tradewind.split import TRAIN, Split, split_pairs
 from tradewind.stages.stage_run import StageRun
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The documents without near-duplicates, and their split."""
+    """What was read, and what becomes of each pair."""
 
-    documents: Documents
+    catalogue: Catalogue
     split: Split
 
+    def counts(self) -> dict[str, Any]:
+        """What the stage's result says of its documents."""
+        counts, twins = self.catalogue.counts, self.catalogue.twin_of
+        duplicates = int(np.count_nonzero(twins >= 0))
+        heldout, train = self.split.heldout(), self.split.train
+        if train + sum(heldout.values()) + duplicates != len(twins):
+            raise AssertionError(f"{len(twins)} pairs, {train} to train on, {heldout} held out, {duplicates} rejected")
+        return {
+            "files": len(counts.files),
+            "entries": {"read": counts.entries, "converted": counts.converted, "rejected": counts.rejected},
+            "records": self.catalogue.by(0),
+            "pairs_made": len(twins),
+            "pairs": train + sum(heldout.values()),
+            "train": train,
+            "heldout": heldout,
+            "languages": self.catalogue.by(1),
+            "rejected": counts.rejected + duplicates,
+            "rejected_reasons": dict(counts.reasons) | ({"near-duplicate question": duplicates} if duplicates else {}),
+        }
 
-def prepare(config: RunConfig, extracted: Sequence[Path] = ()) -> Prepared:
-    """Read, remove near-duplicates, split: all that `validate` checks too; imports nothing heavy.
+
+def prepare(config: RunConfig, folder: Path, extracted: Sequence[Path] = ()) -> Prepared:
+    """Read, find near-duplicates, split: all that `validate` checks too; imports nothing heavy.
 
     Args:
+        folder: an empty one for work files, which `Prepared` reads as long as it lives.
         extracted: the stage `extract`'s files of pairs and of rejections.
 
     Raises:
-        UserError: as `read_documents` and `split_pairs` do.
+        UserError: as `iter_documents`, `with_pairs` and `split_pairs` do.
     """
-    documents = read_documents(locate_documents(config.data_dir), config.data, extracted)
-    _remove_near_duplicates(documents, config.data.near_duplicate_threshold)
+    data_dir = locate_documents(config.data_dir)
+    documents = chain(iter_documents(data_dir, config.data), drawn.read(extracted))
+    found = catalogue(with_pairs(documents, data_dir), folder, config.data.near_duplicate_threshold)
     try:
-        split = split_pairs(documents, config.split, config.seed)
+        split = split_pairs(found, config.split, config.seed)
     except UserError as error:
         raise UserError(f"{config.data_dir}: {error}") from error
-    return Prepared(documents, split)
+    return Prepared(found, split)
 
 
 def run(stage: StageRun) -> None:
     """Write `train.jsonl`, `heldout.jsonl`, `corpus.jsonl` and `rejected.jsonl`."""
     check_recipe(stage.config)
-    prepared = prepare(stage.config, [stage.input(name) for name in stage.inputs])
-    documents, split = prepared.documents, prepared.split
-    heldout = [{"kind": kind} | _row(*item) for kind in KINDS for item in split.heldout[kind]]
-    rows = {
-        "train.jsonl": [_row(*item) for item in split.train],
-        "heldout.jsonl": heldout,
-        "corpus.jsonl": [{"text": text} for text in corpus(documents, split)],
-        "rejected.jsonl": [asdict(rejected) for rejected in documents.rejected],
-    }
-    for name, content in rows.items():
-        write_jsonl(stage.work / name, content)
-        stage.outputs.append(name)
-    stage.metrics = {
-        "files": len(documents.files),
-        "records": dict(Counter(record.source for record in documents.records)),
-        "pairs": sum(len(record.pairs) for record in documents.records),
-        "train": len(split.train),
-        "heldout": {kind: len(split.heldout[kind]) for kind in KINDS},
-        "languages": dict(Counter(record.language for record in documents.records)),
-        "corpus_texts": len(rows["corpus.jsonl"]),
-        "rejected": len(documents.rejected),
-        "rejected_reasons": dict(Counter(item.reason.split(":")[0].split(" of ")[0] for item in documents.rejected)),
-    }
-    if documents.rejected:
-        stage.warn(f"{len(documents.rejected)} could not be used; prepare/rejected.jsonl says which and why")
+    folder = stage.work / "reading"
+    shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed
+    folder.mkdir()
+    prepared = prepare(stage.config, folder, [stage.input(name) for name in stage.inputs])
+    texts = write(prepared, stage.work)
+    shutil.rmtree(folder)
+    stage.outputs += ["train.jsonl", "heldout.jsonl", "corpus.jsonl", "rejected.jsonl"]
+    stage.metrics = prepared.counts() | {"corpus_texts": texts}
+    if rejected := stage.metrics["rejected"]:
+        stage.warn(f"{rejected} could not be used; prepare/rejected.jsonl says which and why")
 
 
-def _remove_near_duplicates(documents: Documents, threshold: float) -> None:
-    place = {pair.pair_id: record for record in documents.records for pair in record.pairs}
-    pairs = [pair for record in documents.records for pair in record.pairs]
-    dropped: set[str] = set()
-    for duplicate in near_duplicates(pairs, threshold):
-        dropped.add(duplicate.pair.pair_id)
-        documents.related.append((place[duplicate.pair.pair_id].record_id, place[duplicate.of.pair_id].record_id))
-        same = "" if duplicate.pair.answer == duplicate.of.answer else ", with another answer"
-        documents.rejected.append(
-            Rejected.of(
-                place[duplicate.pair.pair_id].file,
-                duplicate.pair.pair_id,
-                f"near-duplicate question of {duplicate.of.pair_id}{same}",
-                duplicate.pair.question,
-            )
-        )
-    documents.records = [
-        replace(record, pairs=tuple(pair for pair in record.pairs if pair.pair_id not in dropped))
-        for record in documents.records
-    ]
+def write(prepared: Prepared, folder: Path) -> int:
+    """Write the four files; returns the number of the corpus's texts.
+
+    Raises:
+        AssertionError: a file holds another number of lines than was counted: a fault of ours.
+    """
+    rows, use_of = prepared.catalogue.rows, prepared.split.use_of
+    with (folder / "train.jsonl").open("wb") as file:
+        file.writelines(compress(rows, (use_of == TRAIN).tolist()))
+    with (folder / "heldout.jsonl").open("wb") as file:
+        for code, kind in enumerate(KINDS):
+            opening = b'{"kind":"%s",' % kind.encode()
+            file.writelines(opening + row[1:] for row in compress(rows, (use_of == code).tolist()))
+    with (folder / "rejected.jsonl").open("wb") as file:
+        file.writelines(prepared.catalogue.rejected)
+        file.writelines(_near_duplicates(prepared.catalogue))
+    with (folder / "corpus.jsonl").open("wb") as file:
+        texts = 0
+        for line in corpus(prepared.catalogue, prepared.split):
+            file.write(line)
+            texts += 1
+    return texts
 
 
-def _row(record: Record, pair: Pair) -> dict[str, Any]:
-    return {
-        "id": pair.pair_id,
-        "context": record.text,
-        "question": pair.question,
-        "answer": pair.answer,
-        "source": record.source,
-        "file": record.file,
-        "record_id": record.record_id,
-        "fact_id": pair.fact_id,
-        "language": record.language,
-    }
+def _near_duplicates(found: Catalogue) -> Iterator[bytes]:
+    for pair in np.flatnonzero(found.twin_of >= 0).tolist():
+        row, twin = found.row(pair), found.row(int(found.twin_of[pair]))
+        same = "" if row.answer == twin.answer else ", with another answer"
+        reason = f"near-duplicate question of {twin.id}{same}"
+        yield msgspec.json.encode(Rejected.of(row.file, row.id, reason, row.question)) + b"\n"

@@ -19,7 +19,7 @@ from tradewind.recipes import resolve
 from tradewind.reporting.contract import read_report
 from tradewind.reporting.table import text_table
 from tradewind.run_dir import RunDir, run_path
-from tradewind.stages.prepare import prepare
+from tradewind.survey import survey
 from tradewind_airflow.local.containers import end_containers
 from tradewind_airflow.local.home import USER, LocalHome
 from tradewind_airflow.local.run import DAG_ID, follow, set_paused, trigger, unfinished
@@ -60,7 +60,7 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
     config = resolve(arguments.recipe, arguments.data, arguments.seed)
     check_recipe(config)
     check_keys(config)
-    prepare(config)  # a fault of input is told now, not after Airflow has started
+    survey(config)  # a fault of input is told now, not after Airflow has started
     shipped = config.recipe == arguments.recipe
     recipe = arguments.recipe if shipped else str(Path(arguments.recipe).expanduser().resolve())
     conf: dict[str, object] = {"recipe": recipe, "data": config.data_dir, "seed": config.seed}

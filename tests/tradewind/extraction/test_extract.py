@@ -13,8 +13,8 @@ from llm_server import LlmServer, Model, Reply
 from tradewind.errors import UserError
 from tradewind.extraction.grounding import numbers
 from tradewind.shard import Shard
-from tradewind.stages.prepare import prepare
 from tradewind.stages.stage_run import run_stage
+from tradewind.survey import survey
 
 MADE_UP = '{"questions": ["Who sings?", "Which animals sing?"], "answer": "Whales sing to their calves at night."}'
 KOREAN = pytest.mark.parametrize("lectures", ["ko"], indirect=True)
@@ -126,9 +126,16 @@ def test_prepare_refuses_pairs_of_texts_that_have_changed(extract: Extraction, s
         run_stage("prepare", resolve_for(extract.documents, server), extract.run_dir)
 
 
-def test_without_pairs_drawn_prepare_needs_none(extract: Extraction, server: LlmServer) -> None:
+def test_what_there_is_to_draw_from_is_told_before_anything_is_asked(extract: Extraction, server: LlmServer) -> None:
+    config = resolve_for(extract.documents, server)
+    assert "pairs are to be drawn from" in survey(config)
     with pytest.raises(UserError, match="no document yields a question/answer pair"):
-        prepare(resolve_for(extract.documents, server).model_copy(update={"extract": None}))
+        survey(config.model_copy(update={"extract": None}))
+    empty = extract.documents.parent / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match="nothing to draw pairs from"):
+        survey(resolve_for(empty, server))
+    assert not server.served
 
 
 def test_the_models_own_check_is_asked_for_each_passage_and_leaves_out_what_it_doubts(

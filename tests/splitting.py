@@ -1,0 +1,89 @@
+"""Splits as tests look at them: records and pairs in place of the arrays that decide and the files that are written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from tradewind import split
+from tradewind.catalogue import Catalogue, catalogue
+from tradewind.config import SplitConfig
+from tradewind.corpus import corpus
+from tradewind.kinds import KINDS, Kind
+from tradewind.sources.record import Documents, Item, Pair, Record, SourceFile
+
+Items = tuple[tuple[Record, Pair], ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pairs by their use."""
+
+    decided: split.Split
+    train: Items
+    heldout: dict[Kind, Items]
+    unseen_records: tuple[Record, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Split) and (self.train, self.heldout) == (other.train, other.heldout)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Documents as read, and the catalogue made of them."""
+
+    read: Documents
+    catalogue: Catalogue
+
+    @classmethod
+    def of(cls, records: list[Record], folder: Path) -> Sample:
+        """A catalogue of these records alone; its work files go into `folder`."""
+        items: list[Item] = [
+            *records,
+            *(SourceFile(name, count) for name, count in Counter(r.file for r in records).items()),
+        ]
+        return cls(Documents(records=records), catalogue(items, folder, 0.9))
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Without near-duplicates; the records of each duplicate and its twin are related."""
+        twins, owners = self.catalogue.twin_of.tolist(), self.catalogue.record_of.tolist()
+        pairs = [pair for record in self.read.records for pair in record.pairs]
+        assert len(pairs) == len(twins)
+        dropped = {pair.pair_id for pair, twin in zip(pairs, twins, strict=True) if twin >= 0}
+        ids = [record.record_id for record in self.read.records]
+        related = [(ids[owners[at]], ids[owners[twin]]) for at, twin in enumerate(twins) if twin >= 0]
+        records = [
+            replace(record, pairs=tuple(pair for pair in record.pairs if pair.pair_id not in dropped))
+            for record in self.read.records
+        ]
+        return replace(self.read, records=records, related=[*self.read.related, *related])
+
+    @property
+    def dropped(self) -> list[str]:
+        """The ids of the near-duplicates."""
+        kept = {pair.pair_id for record in self.documents.records for pair in record.pairs}
+        return [pair.pair_id for record in self.read.records for pair in record.pairs if pair.pair_id not in kept]
+
+    def split(self, config: SplitConfig, seed: int) -> Split:
+        """As `split_pairs` decides."""
+        decided = split.split_pairs(self.catalogue, config, seed)
+        items = [(record, pair) for record in self.read.records for pair in record.pairs]
+        by_use: dict[int, list[tuple[Record, Pair]]] = {}
+        for item, use in zip(items, decided.use_of.tolist(), strict=True):
+            by_use.setdefault(use, []).append(item)
+        return Split(
+            decided,
+            tuple(by_use.get(split.TRAIN, ())),
+            {kind: tuple(by_use.get(code, ())) for code, kind in enumerate(KINDS)},
+            tuple(record for record, hidden in zip(self.read.records, decided.is_unseen, strict=True) if hidden),
+        )
+
+    def corpus(self, decided: Split) -> list[str]:
+        """The texts that `corpus.jsonl` would hold."""
+        return [json.loads(line)["text"] for line in corpus(self.catalogue, decided.decided)]
