@@ -280,7 +280,7 @@ def test_a_gate_lets_exactly_so_many_through_and_charges_nothing_to_a_killed_cli
 def test_one_that_gives_up_at_the_gate_leaves_its_place_to_another() -> None:
     with LlmServer() as server:
         server.pause_after(0)
-        with client_of(server, timeout=0.2) as client, pytest.raises(openai.APITimeoutError):
+        with client_of(server, timeout=0.5) as client, pytest.raises(openai.APITimeoutError):
             client.chat.completions.create(model="m", messages=messages("impatient"))
         server.wait_for(lambda: server.served[0].outcome == "abandoned")
         reached = server.pause_after(1)

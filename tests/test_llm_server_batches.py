@@ -254,7 +254,7 @@ def test_the_gate_holds_batches_too() -> None:
         server.pause_after(1)
         assert client.batches.retrieve(batch.id).status == "in_progress"
         with pytest.raises(openai.APITimeoutError):
-            client.with_options(timeout=0.2).batches.retrieve(batch.id)
+            client.with_options(timeout=0.5).batches.retrieve(batch.id)
         server.resume()
         server.wait_for(lambda: server.served[-1].outcome == "abandoned")
         assert server.bill.requests == 5

@@ -173,7 +173,7 @@ def test_a_broken_connection_is_the_client_s_connection_error(fault: Fault, stat
 def test_a_hanging_request_ends_when_the_client_gives_up() -> None:
     with playing("hang") as server:
         with pytest.raises(openai.APITimeoutError):
-            ask(server, timeout=0.2)
+            ask(server, timeout=0.5)
         server.wait_for(lambda: server.served[0].outcome == "abandoned")
         assert (charged(server), server.served[0].status) == (None, None)
 
@@ -182,7 +182,7 @@ def test_a_hanging_request_of_the_asynchronous_client_ends_when_it_is_cancelled(
     async def cancel(server: LlmServer) -> None:
         async with openai.AsyncOpenAI(base_url=server.base_url, api_key="k") as client:
             task = asyncio.create_task(client.chat.completions.create(model="m", messages=messages("hello")))
-            await asyncio.to_thread(server.wait_for, lambda: len(server.served) == 1)
+            await asyncio.to_thread(server.wait_for, lambda: [one.fault for one in server.served] == ["hang"])
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await asyncio.to_thread(server.wait_for, lambda: server.served[0].outcome == "abandoned")
@@ -364,7 +364,7 @@ def test_as_a_process_it_writes_its_account_before_it_answers(tmp_path: Path) ->
                 assert (now["bill"]["requests"], now["faults"], now["passages"]) == (2, {"refusal": 1}, 2)
                 assert (now["well_answered"], now["statuses"], now["repeated"]) == (1, {"200": 2}, 0)
                 with pytest.raises(openai.APITimeoutError):
-                    client.with_options(timeout=0.2).chat.completions.create(model="m", messages=messages("held"))
+                    client.with_options(timeout=0.5).chat.completions.create(model="m", messages=messages("held"))
                 os.kill(process.pid, signal.SIGUSR1)
                 client.chat.completions.create(model="m", messages=messages("not held"))
             process.terminate()
