@@ -288,7 +288,7 @@ def _schema(**changes: Any) -> Any:
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        (_schema(type="objekt"), "not valid under any of the given schemas"),
+        (_schema(type="thing"), "not valid under any of the given schemas"),
         (_schema(type="array"), "must be a JSON Schema of 'type"),
         (_schema(additionalProperties=True), "'additionalProperties' is required to be supplied and to be false"),
         (_schema(required=[]), "Missing 'a'"),
