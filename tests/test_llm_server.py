@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 
-from llm_server import ApiError, LlmServer, Price, Reply, key_of
+from llm_server import ApiError, Faults, LlmServer, Price, Reply, key_of
 from llm_server.errors import Json
 from llm_server.requests import fence, in_schema, judgement, messages, pairs_format, verdicts_format
 from processes import python
@@ -280,7 +280,7 @@ def test_a_gate_lets_exactly_so_many_through_and_charges_nothing_to_a_killed_cli
 def test_one_that_gives_up_at_the_gate_leaves_its_place_to_another() -> None:
     with LlmServer() as server:
         server.pause_after(0)
-        with client_of(server, timeout=0.2) as client, pytest.raises(openai.APITimeoutError):
+        with client_of(server, timeout=0.5) as client, pytest.raises(openai.APITimeoutError):
             client.chat.completions.create(model="m", messages=messages("impatient"))
         server.wait_for(lambda: server.served[0].outcome == "abandoned")
         reached = server.pause_after(1)
@@ -298,18 +298,19 @@ def test_the_server_stops_while_requests_hang_wait_and_are_late() -> None:
         except openai.APIConnectionError as error:
             failures.append(error)
 
-    with LlmServer(latency=3600) as server:
-        threads = [threading.Thread(target=ask, args=(server, f"text {number}")) for number in range(8)]
-        for thread in threads[:4]:
+    with LlmServer(Faults(always={"hang": "hang"}), latency=3600) as server:
+        texts = [f"hang {number}" for number in range(4)] + [f"late {number}" for number in range(8)]
+        threads = [threading.Thread(target=ask, args=(server, text)) for text in texts]
+        for thread in threads[:8]:
             thread.start()
-        server.wait_for(lambda: len(server.served) == 4)
+        server.wait_for(lambda: [one.attempt for one in server.served] == [1] * 8)
         server.pause_after(0)
-        for thread in threads[4:]:
+        for thread in threads[8:]:
             thread.start()
         server.wait_for(lambda: server.held == 4)
     for thread in threads:
         thread.join(30)
-    assert len(failures) == 8
+    assert len(failures) == 12
     assert {one.outcome for one in server.served} == {"stopped"}
     assert server.bill.requests == 0
 

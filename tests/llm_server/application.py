@@ -106,7 +106,7 @@ class Application:
             listening = sum(not is_gone(other) for other, _ in self._open.values())
             self.peak = max(self.peak, listening)
         answered = False
-        await self.gate.enter()
+        entry = await self.gate.enter()
         try:
             if is_gone(request):
                 raise ClientGoneError
@@ -118,7 +118,7 @@ class Application:
             await _write(request, sending.response)
             answered = True
         finally:
-            self.gate.leave(answered=answered)
+            self.gate.leave(entry, answered=answered)
         return sending.response
 
     async def _answer(self, request: web.Request, served: Served, handler: Handler) -> Sending:

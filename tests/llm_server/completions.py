@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from llm_server.checks import RefusalStyle, check_request, refuse_features
 from llm_server.errors import ApiError, Json
-from llm_server.faults import OF_THE_WIRE, UNREADABLE, Faults
+from llm_server.faults import OF_THE_WIRE, UNREADABLE, Fault, Faults
 from llm_server.ledger import Ledger, Served, Usage
 from llm_server.messages import key_of, last_user_text
 from llm_server.reply import Reply, completion, usage_of, within_limit
@@ -41,9 +41,12 @@ class Completions:
         check_request(body)
         refuse_features(body, self.refuse, self.refusal_style)
         key = key_of(body["messages"])
-        attempt = self.ledger.ask(served, key)
-        fault = self.faults.choose(self.seed, key, attempt, last_user_text(body))
-        served.fault = None if served.batch is not None and fault in OF_THE_WIRE else fault
+
+        def choose(attempt: int) -> Fault | None:
+            fault = self.faults.choose(self.seed, key, attempt, last_user_text(body))
+            return None if served.batch is not None and fault in OF_THE_WIRE else fault
+
+        self.ledger.ask(served, key, choose)
 
     def answer(self, served: Served, body: Json) -> Completion:
         """Answer a request taken in. Raises ApiError where that is the fault."""

@@ -12,6 +12,7 @@ class Gate:
     def __init__(self, changed: threading.Condition) -> None:
         self._changed = changed
         self._reached = threading.Event()
+        self._pauses = 0
         self._limit: int | None = None
         self._answered = 0
         self._inside = 0
@@ -24,10 +25,15 @@ class Gate:
             return len(self._held)
 
     def pause_after(self, answers: int) -> threading.Event:
-        """Hold every request after so many more answers; the event is set once these were written out."""
+        """Hold every request after so many more answers; the event is set once these were written out.
+
+        What was let through before counts for nothing: its client may have read the answer already.
+        """
         with self._changed:
-            self._limit, self._answered, self._reached = answers, 0, threading.Event()
+            self._pauses += 1
+            self._limit, self._answered, self._inside, self._reached = answers, 0, 0, threading.Event()
             self._note()
+            self._wake()
             return self._reached
 
     def resume(self) -> None:
@@ -36,13 +42,13 @@ class Gate:
             self._limit = None
             self._wake()
 
-    async def enter(self) -> None:
-        """Wait until the request may be answered; each entry is followed by one `leave`."""
+    async def enter(self) -> int:
+        """Wait until the request may be answered; return its pass, which one `leave` gives back."""
         while True:
             with self._changed:
                 if self._limit is None or self._answered + self._inside < self._limit:
                     self._inside += 1
-                    return
+                    return self._pauses
                 place = asyncio.get_running_loop().create_future()
                 self._held.append(place)
                 self._changed.notify_all()
@@ -54,13 +60,14 @@ class Gate:
                     self._changed.notify_all()
                     self._wake()  # one that gave up may have been called in: its room is another's
 
-    def leave(self, *, answered: bool) -> None:
+    def leave(self, entry: int, *, answered: bool) -> None:
         """Make room for another request, unless this one was answered."""
         with self._changed:
-            self._inside -= 1
-            self._answered += answered
-            self._note()
-            self._wake()
+            if entry == self._pauses:
+                self._inside -= 1
+                self._answered += answered
+                self._note()
+                self._wake()
 
     def _note(self) -> None:
         if self._limit is not None and self._answered >= self._limit:

@@ -133,14 +133,15 @@ class Ledger:
             self._changed.notify_all()
             return served
 
-    def ask(self, served: Served, key: str) -> int:
-        """Enter what it asks for; return which attempt at it this is, from 1."""
+    def ask(self, served: Served, key: str, choose: Callable[[int], Fault | None]) -> None:
+        """Enter what it asks for, and the fault chosen for this attempt at it (1, 2, ...)."""
         with self._changed:
             self._attempts[key] += 1
             served.key, served.attempt = key, self._attempts[key]
             served.too_soon = served.at < self._not_before.get(key, 0.0)
             served.repeated = key in self._well_answered
-            return served.attempt
+            served.fault = choose(served.attempt)
+            self._changed.notify_all()
 
     def wait(self, served: Served, seconds: float) -> None:
         """Enter that the client was told to leave this key alone for so long."""

@@ -68,11 +68,8 @@ def _verdicts(passage: str, pairs: list[dict[str, Any]]) -> Json:
 def _wants_summary(body: Json) -> bool:
     """Whether the instruction asks for a summary, and not for pairs of one."""
     instruction = system_text(body)
-    return (
-        "response_format" not in body
-        and "qa_pairs" not in instruction
-        and ("summar" in instruction.lower() or "요약" in instruction)
-    )
+    named = re.search("summary|summari[sz]|요약", instruction, re.IGNORECASE)
+    return "response_format" not in body and "qa_pairs" not in instruction and named is not None
 
 
 def _order_in(passage: str) -> str | None:

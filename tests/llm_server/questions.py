@@ -41,8 +41,10 @@ def sentences(text: str) -> list[str]:
 def asked(facts: list[str], wordings: int) -> Iterator[tuple[list[str], str]]:
     """For each fact its questions, so many wordings, and the fact as their answer; no two facts share a question."""
     seen: set[str] = set()
-    for fact in dict.fromkeys(facts):
-        whole = re.sub(r"[\s.!?。?!]+$", "", fact)
+    different: dict[str, str] = {}
+    for fact in facts:
+        different.setdefault(re.sub(r"[\s.!?。?!]+$", "", fact), fact)
+    for whole, fact in different.items():
         topic = " ".join(whole.split()[:_TOPIC_WORDS])
         topic = whole if topic in seen else topic
         seen.add(topic)

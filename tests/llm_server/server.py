@@ -92,8 +92,8 @@ class LlmServer:
     def pause_after(self, answers: int) -> threading.Event:
         """Hold all requests after so many more answers, of any kind; the event is set once these were written out.
 
-        A client that asks on only when it has dealt with an answer has dealt with all of them when as many requests
-        are `held` as it keeps open.
+        Requests that were let through before are not counted. A client that asks on only when it has dealt with an
+        answer has dealt with all of them when as many requests are `held` as it keeps open.
         """
         return self._gate.pause_after(answers)
 
