@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import exam, glossary, transcript
-from tradewind.sources.record import Documents
-
-FOLDERS = ("exam_data", "term_data", "transcript_data")
+from tradewind.sources import exam, folder, glossary, hub, qa, transcript
+from tradewind.sources.record import Documents, Item
 
 
-def read_documents(data_dir: Path, config: DataConfig) -> Documents:
-    """Every record below `data_dir`, in a stable order, with what could not be converted.
+def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
+    """What stands below `data_dir` and in the datasets of the recipe, in a stable order, one by one.
 
     Raises:
-        UserError: the folder is missing or empty, a file is not JSON or not UTF-8, or nothing
-            in it yields a pair. The line names the file, the place and what to do.
+        UserError: the folder is missing, or a file in it cannot be read at all: it is not JSON, not
+            Parquet, or in no known encoding. The line names the file, the place and what to do.
     """
     if not data_dir.is_dir():
         raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")
-    found = Documents.collect(
-        chain(exam.read(data_dir), glossary.read(data_dir, config.templates), transcript.read(data_dir))
-    )
+    for read in (exam.read, glossary.read, qa.read, transcript.read, hub.read):
+        yield from read(data_dir, config)
+    yield from folder.unknown_files(data_dir)
+
+
+def read_documents(data_dir: Path, config: DataConfig) -> Documents:
+    """Every record that `iter_documents` yields, with what could not be converted.
+
+    Raises:
+        UserError: as `iter_documents`; or there is nothing, or nothing that yields a pair.
+    """
+    found = Documents.collect(iter_documents(data_dir, config))
     if not found.files:
-        wanted = "exam_data/*.json, term_data/*.json or transcript_data/*.txt"
+        wanted = "exam_data/*.json, term_data/*.json, qa_data/*.csv or transcript_data/*.txt"
         raise UserError(f"{data_dir}: holds no documents; put some into {wanted}")
     if not any(record.pairs for record in found.records):
         if found.rejected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ class _Read(Reader):
 
     def __call__(self, content: object, config: DataConfig | None = None) -> Documents:
         folder = self._write({"term_data/terms.json": content})
-        return Documents.collect(glossary.read(folder, (config or DataConfig()).templates))
+        return Documents.collect(glossary.read(folder, config or DataConfig()))
 
 
 def _questions(record: Record) -> list[tuple[str, str]]:
@@ -106,7 +107,10 @@ def test_lists_of_lists_are_read_and_places_name_both_indices(read: _Read) -> No
         ({"term": "t", "description": ["d"]}, "no description"),
         ("t", "not an object with a term and a description"),
         (None, "not an object with a term and a description"),
-        ([[{"term": "too", "description": "deep"}]], "not an object with a term and a description"),
+        (
+            json.loads("[" * 40 + '{"term": "too", "description": "deep"}' + "]" * 40),
+            "not an object with a term and a description",
+        ),
     ],
 )
 def test_an_entry_without_term_and_description_is_rejected_with_reason_and_place(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from documents import Reader, WriteDocuments, passage
+from tradewind.config import DataConfig
 from tradewind.sources import transcript
 from tradewind.sources.record import Documents, Passage
 
@@ -24,7 +25,7 @@ class _Read(Reader):
     """Read one file of passages, or the whole folder that `files` describes."""
 
     def __call__(self, lines: str, **files: str) -> Documents:
-        return Documents.collect(transcript.read(self._write({FILE: lines} | files)))
+        return Documents.collect(transcript.read(self._write({FILE: lines} | files), DataConfig()))
 
 
 def test_the_json_inside_json_is_read(read: _Read) -> None:
