@@ -14,6 +14,7 @@ from tradewind.errors import UserError
 _BLOCK = 1 << 20
 _HEAD = 4096
 _VOTES = 10_000
+_KOREAN = 0.85
 # UTF-32's little-endian mark begins with UTF-16's.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -82,17 +83,16 @@ def decoded(path: Path, encoding: Encoding) -> Iterator[str]:
 
 
 def _marked(path: Path) -> str | None:
-    """What a byte order mark says; or NUL bytes, every second one where UTF-16 holds ASCII, and never in UTF-8."""
+    """What a byte order mark says; or NUL bytes, every second one where UTF-16 holds ASCII, and none in UTF-8."""
     head = _head(path, _HEAD)
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
     even, odd = head[::2].count(0), head[1::2].count(0)
-    if 40 * (even + odd) < len(head):  # a stray one tells nothing
+    if 40 * (even + odd) <= len(head):  # a stray one tells nothing
         return None
-    if odd > 3 * even:
-        return "utf-16-le"
-    return "utf-16-be" if even > 3 * odd else None
+    likely = "utf-16-le" if odd > even else "utf-16-be"
+    return likely if _first_fault(path, likely) is None else None
 
 
 def _head(path: Path, size: int) -> bytes:
@@ -129,15 +129,15 @@ def _reads_as(line: bytes) -> str | None:
 
 
 def _is_korean(content: bytes) -> bool:
-    """Whether it gives Hangul as CP949: mostly the 2,350 usual syllables, which chance does not."""
+    """Whether it gives Hangul as CP949: nearly all letters usual syllables, which Chinese in GBK does not give."""
     try:
         # A block may end within a character.
         text = codecs.getincrementaldecoder("cp949")().decode(content)
     except UnicodeDecodeError:
         return False
-    letters = [char for char in text if not char.isascii()]
+    letters = [char for char in text if not char.isascii() and char.isalpha()]
     usual = _usual_syllables()
-    return bool(letters) and 2 * sum(char in usual for char in letters) >= len(letters)
+    return bool(letters) and sum(char in usual for char in letters) >= _KOREAN * len(letters)
 
 
 @cache

@@ -47,7 +47,7 @@ def lines(path: Path, encoding: Encoding, limit: int, newline: Literal["\n", ""]
 
 def too_long(what: str, limit: int) -> str:
     """The reason why a line, an entry or a document is not read."""
-    return f"a {what} of more than {limit} bytes (data.max_line_bytes)"
+    return f"{what} of more than {limit} bytes (data.max_line_bytes)"
 
 
 def is_longer(text: str, limit: int) -> bool:

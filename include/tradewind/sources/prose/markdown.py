@@ -53,6 +53,6 @@ def _inline(token: Token) -> str:
     if token.type in {"softbreak", "hardbreak"}:
         return "\n"
     if token.type == "html_inline":
-        return ""
+        return "\n" if token.content.lower().startswith("<br") else ""
     # Of an image its description; what encloses text (emphasis, a link) has no content.
     return token.content

@@ -55,6 +55,7 @@ def _entries(window: _Window, limit: int) -> Iterator[Row]:
         elif head == "[" and len(indices) < _DEPTH:
             window.at += 1
             indices.append(0)
+            after_comma = False
             continue
         else:
             key = ".".join(map(str, indices))
@@ -149,7 +150,7 @@ class _Window:
             match = (_IN_STRING if quoted else _BRACKET).search(self.text, self.at)
             if match is None:
                 # An escape may be cut in two.
-                self.at = len(self.text) - self.text.endswith("\\")
+                self.at = max(self.at, len(self.text) - self.text.endswith("\\"))
                 if not self._more():
                     raise broken_json(self._path, self._encoding, *start, "an entry without an end")
                 continue
