@@ -71,7 +71,10 @@ class Rejected:
     @classmethod
     def of(cls, file: str, place: str, reason: str, excerpt: object) -> Rejected:
         """Keep what could not be converted, cut to a readable length."""
-        text = excerpt if isinstance(excerpt, str) else json.dumps(excerpt, ensure_ascii=False, default=str)
+        try:
+            text = excerpt if isinstance(excerpt, str) else json.dumps(excerpt, ensure_ascii=False, default=str)
+        except RecursionError:  # what could just be read may be a level too deep to be written
+            text = "nested too deeply to be shown"
         return cls(file, place, reason, text[:200].encode("utf-8", "replace").decode("utf-8"))
 
 

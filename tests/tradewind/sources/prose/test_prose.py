@@ -15,7 +15,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 
 from tradewind.config import DataConfig
 from tradewind.sources import transcript
-from tradewind.sources.record import Documents, Rejected
+from tradewind.sources.record import Documents
 
 DOCUMENTS = Path(__file__).parent / "documents"
 Read = Callable[..., Documents]
@@ -262,4 +262,3 @@ def test_what_is_rejected_of_a_text_is_accounted_for(read: Read, tmp_path: Path)
     read("b.docx", b"")
     found = read("c.txt", "Text.")
     assert {file.name.split("/")[1]: file.entries for file in found.files} == {"a.pdf": 1, "b.docx": 1, "c.txt": 0}
-    assert all(isinstance(item, Rejected) for item in found.rejected)
