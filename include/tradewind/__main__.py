@@ -112,7 +112,8 @@ def _stage(arguments: argparse.Namespace) -> None:
     run_dir = RunDir(arguments.run_dir)
     config = _run_settings(arguments, run_dir)
     # Nothing is fetched for a model that the package carries, also where a network is at hand.
-    if config.model.model_name_or_path.startswith("embedded:") and config.evaluate.encoder.startswith("embedded:"):
+    embedded = (config.model.model_name_or_path, config.evaluate.encoder)
+    if all(name.startswith("embedded:") for name in embedded) and not config.data.datasets:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with gpu_leases(arguments.lease_dir or Path(), arguments.gpu):
         run_stage(arguments.stage, config, run_dir, Shard.parse(getattr(arguments, "shard", None) or "1/1"))

@@ -83,6 +83,8 @@ class Catalogue:
     """n: an index into `strata`."""
     strata: list[tuple[str, str]]
     """Source and language."""
+    has_own_text: npt.NDArray[np.bool_]
+    """n: whether a record's text can be read without reading its questions."""
     text_hashes: Hashes
     """n: of each record's normalised text."""
     ties: tuple[Hashes, Array]
@@ -158,6 +160,7 @@ class _Reading:
         self._duplicates = NearDuplicates(threshold)
         self._strata: dict[tuple[str, str], int] = {}
         self._stratum_of = array("B")
+        self._has_own_text = array("B")
         self._n_pairs = array("q")
         self._n_facts = array("q")
         self._fact_in_record = array("q")
@@ -190,6 +193,7 @@ class _Reading:
                     )
                 )
             )  # fmt: skip
+        self._has_own_text.append(record.has_own_text)
         self._n_pairs.append(len(record.pairs))
         self._n_facts.append(len(facts))
         stratum = (record.source, record.language)
@@ -212,6 +216,7 @@ class _Reading:
             twin_of=self._duplicates.find(lambda pair: self._stems[pair].decode()),
             stratum_of=np.array(self._stratum_of, np.uint8),
             strata=list(self._strata),
+            has_own_text=np.array(self._has_own_text, np.bool_),
             text_hashes=np.concatenate([*self._text_hashes, np.empty(0, np.uint64)]),
             ties=(
                 np.concatenate([*(hashes for hashes, _ in self._ties), np.empty(0, np.uint64)]),

@@ -9,11 +9,13 @@ from __future__ import annotations
 import string
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Language = Literal["en", "ko"]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+ColumnNames = Annotated[tuple[str, ...], BeforeValidator(lambda names: (names,) if isinstance(names, str) else names)]
+"""Columns that may hold a value: the first with something in it counts. One may be stated without a list."""
 
 
 class Frozen(BaseModel):
@@ -60,6 +62,34 @@ class QualityConfig(Frozen):
         return self
 
 
+class ColumnsConfig(Frozen):
+    """Which of a table's columns (or of an object's keys) hold what.
+
+    What a recipe states must be there: a file of which no row has a stated column is rejected whole.
+    """
+
+    term: Annotated[ColumnNames, Field(min_length=1)] = ("kor_term", "term")
+    eng_term: ColumnNames = ("eng_term",)
+    description: Annotated[ColumnNames, Field(min_length=1)] = ("description",)
+    question: Annotated[ColumnNames, Field(min_length=1)] = ("question",)
+    answer: Annotated[ColumnNames, Field(min_length=1)] = ("answer",)
+    context: ColumnNames = ("context",)
+    id: ColumnNames = ("id",)
+    """A file's second row of one id is rejected; an empty list leaves ids unchecked."""
+
+
+class DatasetConfig(Frozen):
+    """A Hugging Face dataset of question/answer pairs or of terms, read as `datasets.load_dataset` reads it."""
+
+    path: str
+    """A hub name; or a folder of `save_to_disk` or of CSV, JSON or Parquet files, absolute or below the documents."""
+    name: str | None = None
+    split: str = "train"
+    revision: str | None = None
+    columns: ColumnsConfig | None = None
+    """None: `data.columns`."""
+
+
 class DataConfig(Frozen):
     """Raw documents to question/answer pairs."""
 
@@ -73,6 +103,11 @@ class DataConfig(Frozen):
             term_to_description="'{term}({eng_term})' 이라는 무역 용어는 어떤 의미인가요?",
         ),
     }
+    columns: ColumnsConfig = ColumnsConfig()
+    datasets: tuple[DatasetConfig, ...] = ()
+    """Read besides the folder's documents."""
+    max_line_bytes: Annotated[int, Field(ge=1024)] = 16 * 2**20
+    """The longest line, entry, passage or undivided document (in UTF-8) that is read; longer ones are rejected."""
     near_duplicate_threshold: Annotated[float, Field(gt=0.5, le=1.0)] = 0.9
     quality: QualityConfig = QualityConfig()
     push_to_hub: bool = False
@@ -270,6 +305,6 @@ class RunConfig(Recipe):
 
     recipe: str
     data_dir: str
-    """Absolute folder with `exam_data/`, `term_data/` and `transcript_data/`, any of which may be absent;
-    or the samples `embedded:en` and `embedded:ko`."""
+    """Absolute folder with `exam_data/`, `term_data/`, `qa_data/` and `transcript_data/`, any of which may be
+    absent; or the samples `embedded:en` and `embedded:ko`."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

@@ -45,20 +45,22 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
 
     Records are related when they share a sentence, a term or a near-duplicate question. Shares are
     taken within each source and language, so that each kind holds questions of each source; only
-    exam questions are never *read*.
+    records without a text of their own, such as exam questions, are never *read*.
 
     Raises:
         UserError: a kind that the recipe asks for has fewer questions than `split.min_items`.
     """
     first, group_of = _groups(catalogue)
+    # An exam question has no text of its own that could be read without reading the question.
+    readable = np.ones(len(first), np.bool_)
+    readable[group_of[~catalogue.has_own_text]] = False
     use_of_group = np.full(len(first), TRAIN, np.int8)
     for (source, language), groups in _by_stratum(catalogue, first):
         shuffled = _random(f"{seed}:{source}:{language}").permutation(groups)
-        unseen = round(len(groups) * config.unseen)
-        # An exam question has no text of its own that could be read without reading the question.
-        read = 0 if source == "exam" else round(len(groups) * config.read)
+        unseen, read = round(len(groups) * config.unseen), round(len(groups) * config.read)
         use_of_group[shuffled[:unseen]] = KINDS.index("unseen")
-        use_of_group[shuffled[unseen : unseen + read]] = KINDS.index("read")
+        left = shuffled[unseen:]
+        use_of_group[left[readable[left]][:read]] = KINDS.index("read")
     use_of_record = use_of_group[group_of]
     use_of = np.where(catalogue.twin_of < 0, use_of_record[catalogue.record_of], DROPPED).astype(np.int8)
     use_of[_wordings(catalogue, use_of, config.reworded, seed)] = KINDS.index("reworded")

@@ -7,24 +7,22 @@ from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import exam, glossary, transcript
+from tradewind.sources import exam, folder, glossary, hub, qa, transcript
 from tradewind.sources.record import Documents, Item, Record, Rejected, SourceFile
-
-FOLDERS = ("exam_data", "term_data", "transcript_data")
 
 
 def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
-    """All that stands below `data_dir`, in a stable order, with what could not be converted.
+    """What stands below `data_dir` and in the datasets of the recipe, in a stable order, one by one.
 
     Raises:
-        UserError: the folder is missing, or a file is not JSON or not UTF-8. The line names the file,
-            the place and what to do.
+        UserError: the folder is missing, or a file in it cannot be read at all: it is not JSON, not
+            Parquet, or in no known encoding. The line names the file, the place and what to do.
     """
     if not data_dir.is_dir():
         raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")
-    yield from exam.read(data_dir)
-    yield from glossary.read(data_dir, config.templates)
-    yield from transcript.read(data_dir)
+    for read in (exam.read, glossary.read, qa.read, transcript.read, hub.read):
+        yield from read(data_dir, config)
+    yield from folder.unknown_files(data_dir)
 
 
 def with_pairs(items: Iterable[Item], data_dir: Path) -> Iterator[Item]:
@@ -41,7 +39,7 @@ def with_pairs(items: Iterable[Item], data_dir: Path) -> Iterator[Item]:
             files += 1
         yield item
     if not files:
-        wanted = "exam_data/*.json, term_data/*.json or transcript_data/*.txt"
+        wanted = "exam_data/*.json, term_data/*.json, qa_data/*.csv or transcript_data/*.txt"
         raise UserError(f"{data_dir}: holds no documents; put some into {wanted}")
     if not pairs:
         if first:

@@ -1,64 +1,48 @@
-"""`term_data/*.json`: a list (or list of lists) of terms with their descriptions."""
+"""`term_data/`: tables of terms with their descriptions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tradewind.config import Language, QuestionTemplates
-from tradewind.sources.record import (
-    Item,
-    Pair,
-    Record,
-    Rejected,
-    SourceFile,
-    files_below,
-    is_broken,
-    language_of,
-    one_line,
-    read_json,
-)
+from tradewind.config import DataConfig, Language
+from tradewind.sources.record import Item, Pair, Record, is_broken, language_of
+from tradewind.sources.tables.reading import read_tables
+from tradewind.sources.tables.row import cell, is_text, kind_of, text_of
+
+FIELDS = {"term": True, "description": True, "eng_term": False, "id": False}
 
 
-def read(data_dir: Path, templates: Mapping[Language, QuestionTemplates]) -> Iterator[Item]:
+def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
     """Every term as two pairs: description to term, and term to description."""
-    for path, name in files_below(data_dir, "term_data/*.json"):
-        document = read_json(path)
-        entries = list(_entries(document)) if isinstance(document, list) else []
-        if not entries:
-            reason = "no terms" if isinstance(document, list) else "not a list of terms"
-            yield Rejected.of(name, "top level", reason, document)
-        for place, entry in entries:
-            yield _term(entry, name, place, templates)
-        yield SourceFile(name, entries=len(entries) or 1)
-
-
-def _entries(document: list[Any]) -> Iterator[tuple[str, Any]]:
-    for index, entry in enumerate(document):
-        if isinstance(entry, list):
-            for inner, deeper in enumerate(entry):
-                yield f"{index}.{inner}", deeper
-        else:
-            yield f"{index}", entry
-
-
-def _term(entry: Any, file: str, place: str, templates: Mapping[Language, QuestionTemplates]) -> Record | Rejected:
-    if not isinstance(entry, dict):
-        return Rejected.of(file, f"entry {place}", "not an object with a term and a description", entry)
-    term, description, eng_term = (
-        _text(entry, *names) for names in (("kor_term", "term"), ("description",), ("eng_term",))
+    yield from read_tables(
+        data_dir, "term_data", "terms", config, fields=FIELDS, convert=partial(term_of, config=config)
     )
+
+
+def term_of(entry: Any, file: str, key: str, config: DataConfig) -> Record | str:
+    """The record of one entry, or why there is none."""
+    if not isinstance(entry, Mapping):
+        return "not an object with a term and a description"
+    columns = config.columns
+    term = text_of(cell(entry, columns.term))
+    description = text_of(cell(entry, columns.description))
+    english = cell(entry, columns.eng_term)
+    eng_term = text_of(english)
     if not term or not description:
-        missing = "term" if not term else "description"
-        return Rejected.of(file, f"entry {place}", f"no {missing}", entry)
+        return "no term" if not term else "no description"
+    if not is_text(english):
+        return f"the English term is {kind_of(english)}, not text"
     if is_broken(term, description, eng_term):
-        return Rejected.of(file, f"entry {place}", "half of a character", entry)
-    language: Language = "ko" if _text(entry, "kor_term") else language_of(f"{term} {description}")
-    if language not in templates:
-        return Rejected.of(file, f"entry {place}", f"no question templates for the language '{language}'", entry)
-    record_id = f"{file}#{place}"
-    ask = templates[language]
+        return "half of a character"
+    named_korean = "kor_term" in columns.term and text_of(entry.get("kor_term"))
+    language: Language = "ko" if named_korean else language_of(f"{term} {description}")
+    if language not in config.templates:
+        return f"no question templates for the language '{language}'"
+    record_id = f"{file}#{key}"
+    ask = config.templates[language]
     fact = f"{record_id}/term"
     pairs = (
         Pair(f"{record_id}/1", fact, fill(ask.description_to_term, term, description, eng_term), term, description),
@@ -74,11 +58,3 @@ def fill(template: str, term: str, description: str, eng_term: str) -> str:
     if not eng_term:
         template = template.replace("({eng_term})", "").replace("{eng_term}", "")
     return template.format(term=term, description=description, eng_term=eng_term)
-
-
-def _text(entry: Mapping[str, Any], *names: str) -> str:
-    for name in names:
-        value = entry.get(name)
-        if isinstance(value, str) and value.strip():
-            return one_line(value)
-    return ""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tradewind.config import Language
-from tradewind.errors import UserError
 
-Source = Literal["exam", "term", "transcript"]
+_HALF = re.compile("[\ud800-\udfff]")
+
+Source = Literal["exam", "term", "qa", "transcript"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Record:
-    """One glossary entry, exam question or transcript passage."""
+    """One glossary entry, exam question, ready pair or transcript passage."""
 
     record_id: str
     source: Source
@@ -45,6 +46,8 @@ class Record:
     """Names of the term in any language, case-folded: records that share one go together."""
     entries: int = 1
     """How many of its file's entries it was made of."""
+    has_own_text: bool = True
+    """Whether its text says more than the question with its answer: something that may be read before it is asked."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,10 @@ class Rejected:
     @classmethod
     def of(cls, file: str, place: str, reason: str, excerpt: object) -> Rejected:
         """Keep what could not be converted, cut to a readable length."""
-        text = excerpt if isinstance(excerpt, str) else json.dumps(excerpt, ensure_ascii=False, default=str)
+        try:
+            text = excerpt if isinstance(excerpt, str) else json.dumps(excerpt, ensure_ascii=False, default=str)
+        except RecursionError:  # what could just be read may be a level too deep to be written
+            text = "nested too deeply to be shown"
         return cls(file, place, reason, text[:200].encode("utf-8", "replace").decode("utf-8"))
 
 
@@ -127,34 +133,6 @@ class Documents:
         return found
 
 
-def read_text(path: Path) -> str:
-    """A file as UTF-8 (a byte order mark is passed over); UserError names the first wrong byte."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start}: not UTF-8; convert it, for example with iconv") from error
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; make it readable") from error
-
-
-def read_json(path: Path) -> Any:
-    """A JSON document; UserError names the line and column where it breaks."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        place = f"{path}:{error.lineno}:{error.colno}"
-        raise UserError(f"{place}: broken JSON ({error.msg}); mend or remove the file") from error
-    except RecursionError as error:
-        raise UserError(f"{path}: broken JSON (nested too deeply); mend or remove the file") from error
-
-
-def files_below(data_dir: Path, pattern: str) -> Iterator[tuple[Path, str]]:
-    """The files of one source in name order, with their names in the data folder."""
-    for path in sorted(data_dir.glob(pattern)):
-        if path.is_file():
-            yield path, path.relative_to(data_dir).as_posix()
-
-
 def language_of(text: str) -> Language:
     """`ko` where at least a fifth of the letters are Hangul, else `en`."""
     letters = [char for char in text if char.isalpha()]
@@ -164,7 +142,7 @@ def language_of(text: str) -> Language:
 
 def is_broken(*texts: str) -> bool:
     """Whether a text holds half of a character (a lone surrogate), which no file can hold."""
-    return any("\ud800" <= char <= "\udfff" for text in texts for char in text)
+    return any(_HALF.search(text) for text in texts)
 
 
 def one_line(text: str) -> str:

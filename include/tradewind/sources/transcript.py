@@ -1,4 +1,4 @@
-"""`transcript_data/*.txt`: lectures, and the pairs drawn from them in `success/*.jsonl`."""
+"""`transcript_data/`: lectures, and the pairs drawn from them in `success/*.jsonl`."""
 
 from __future__ import annotations
 
@@ -8,60 +8,62 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tradewind.sources.record import (
-    Item,
-    Pair,
-    Passage,
-    Record,
-    Rejected,
-    SourceFile,
-    files_below,
-    is_broken,
-    language_of,
-    one_line,
-    read_text,
-)
+from tradewind.config import DataConfig
+from tradewind.sources.encoding import encoding_of_lines
+from tradewind.sources.folder import PAIRS, files_of
+from tradewind.sources.lines import Line, lines
+from tradewind.sources.prose import passages
+from tradewind.sources.record import Item, Pair, Passage, Record, Rejected, SourceFile, is_broken, language_of, one_line
+from tradewind.sources.tables.json_lines import broken_line
+from tradewind.sources.tables.row import answer_of, text_of
 
 _CODE_FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
 
-def read(data_dir: Path) -> Iterator[Item]:
+def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
     """The passages of every lecture, and the pairs of every passage that has some."""
-    for path, name in files_below(data_dir, "transcript_data/*.txt"):
-        passages = [one_line(passage) for passage in re.split(r"\n\s*\n", read_text(path))]
-        yield from (Passage(name, passage) for passage in passages if passage)
-        yield SourceFile(name, entries=0)
-    for path, name in files_below(data_dir, "transcript_data/success/*.jsonl"):
+    for path, name in files_of(data_dir, "transcript_data"):
+        # A text has no entries that could be counted beforehand; what is rejected of it is told, each as one.
+        found = rejected = 0
+        for item in passages(path, name, config.max_line_bytes):
+            found += isinstance(item, Passage)
+            rejected += isinstance(item, Rejected)
+            yield item
+        if not found and not rejected:
+            yield Rejected.of(name, "file", "no text", "")
+            rejected = 1
+        yield SourceFile(name, entries=rejected)
+    for path, name in files_of(data_dir, PAIRS):
         entries = 0
-        for number, line in enumerate(read_text(path).split("\n"), 1):
-            if line.strip():
-                count, items = _line(line, name, number)
+        for line in lines(path, encoding_of_lines(path), config.max_line_bytes):
+            if line.fault or not line.text.isspace():
+                count, items = _line(line, name)
                 entries += count
                 yield from items
         yield SourceFile(name, entries)
 
 
-def _line(line: str, file: str, number: int) -> tuple[int, list[Record | Rejected]]:
+def _line(line: Line, file: str) -> tuple[int, list[Record | Rejected]]:
     """How many candidates for pairs a line holds (at least one), and what became of them."""
-    place = f"line {number}"
+    place = f"line {line.number}"
+    if line.fault:
+        return 1, [Rejected.of(file, place, line.fault, line.text)]
     try:
-        context, candidates = _parse(line)
-    except json.JSONDecodeError as error:
-        return 1, [Rejected.of(file, place, f"broken JSON at column {error.colno}: {error.msg}", line)]
-    except RecursionError:
-        return 1, [Rejected.of(file, place, "broken JSON: nested too deeply", line)]
+        context, candidates = _parse(line.text)
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        return 1, [Rejected.of(file, place, f"not {{context, json_output: {{qa_pairs}}}}: {reason}", line)]
+        return 1, [Rejected.of(file, place, f"not {{context, json_output: {{qa_pairs}}}}: {reason}", line.text)]
+    except (ValueError, RecursionError) as error:
+        return 1, [Rejected.of(file, place, broken_line(error), line.text)]
     if not candidates:
-        return 1, [Rejected.of(file, place, "no pairs in qa_pairs", line)]
-    record_id = f"{file}#{number}"
+        return 1, [Rejected.of(file, place, "no pairs in qa_pairs", line.text)]
+    record_id = f"{file}#{line.number}"
     facts: dict[str, str] = {}
     pairs: list[Pair] = []
     rejected: list[Record | Rejected] = []
     for index, candidate in enumerate(candidates, 1):
-        question, answer = _question_and_answer(candidate)
-        fault = _fault(context, question, answer)
+        question, answer, in_list = _question_and_answer(candidate)
+        fault = _fault(context, question, answer, in_list)
         if fault:
             rejected.append(Rejected.of(file, f"{place}, pair {index}", fault, candidate))
             continue
@@ -86,20 +88,17 @@ def _parse(line: str) -> tuple[str, list[Any]]:
     return one_line(row["context"]), candidates
 
 
-def _fault(context: str, question: str, answer: str) -> str | None:
-    for name, text in (("context", context), ("question", question), ("answer", answer)):
+def _question_and_answer(candidate: Any) -> tuple[str, str, str | None]:
+    """Both texts, and what is wrong with an answer that is a list."""
+    if not isinstance(candidate, dict):
+        return "", "", None
+    return text_of(candidate.get("question")), *answer_of(candidate.get("answer"))
+
+
+def _fault(context: str, question: str, answer: str, in_list: str | None) -> str | None:
+    for name, text in (("context", context), ("question", question)):
         if not text:
             return f"no {name}"
+    if in_list or not answer:
+        return in_list or "no answer"
     return "half of a character" if is_broken(context, question, answer) else None
-
-
-def _question_and_answer(candidate: Any) -> tuple[str, str]:
-    if not isinstance(candidate, dict):
-        return "", ""
-    question, answer = candidate.get("question"), candidate.get("answer")
-    if isinstance(answer, list):
-        parts = [one_line(str(part)) for part in answer if isinstance(part, str | int | float)]
-        answer = ", ".join(part for part in parts if part)
-    if isinstance(answer, int | float) and not isinstance(answer, bool):
-        answer = str(answer)
-    return tuple(one_line(text) if isinstance(text, str) else "" for text in (question, answer))  # type: ignore[return-value]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from documents import Reader, WriteDocuments
+from tradewind.config import DataConfig
 from tradewind.sources import exam
 from tradewind.sources.record import Documents
 
@@ -20,7 +21,7 @@ class _Read(Reader):
     """Read one exam file with this text."""
 
     def __call__(self, text: object) -> Documents:
-        return Documents.collect(exam.read(self._write({"exam_data/paper.json": {"fixed_text": text}})))
+        return Documents.collect(exam.read(self._write({"exam_data/paper.json": {"fixed_text": text}}), DataConfig()))
 
 
 def test_a_question_keeps_its_options_and_the_answer_its_number_and_text(read: _Read) -> None:

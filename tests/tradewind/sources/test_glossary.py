@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ class _Read(Reader):
 
     def __call__(self, content: object, config: DataConfig | None = None) -> Documents:
         folder = self._write({"term_data/terms.json": content})
-        return Documents.collect(glossary.read(folder, (config or DataConfig()).templates))
+        return Documents.collect(glossary.read(folder, config or DataConfig()))
 
 
 def _questions(record: Record) -> list[tuple[str, str]]:
@@ -106,7 +107,10 @@ def test_lists_of_lists_are_read_and_places_name_both_indices(read: _Read) -> No
         ({"term": "t", "description": ["d"]}, "no description"),
         ("t", "not an object with a term and a description"),
         (None, "not an object with a term and a description"),
-        ([[{"term": "too", "description": "deep"}]], "not an object with a term and a description"),
+        (
+            json.loads("[" * 40 + '{"term": "too", "description": "deep"}' + "]" * 40),
+            "not an object with a term and a description",
+        ),
     ],
 )
 def test_an_entry_without_term_and_description_is_rejected_with_reason_and_place(
@@ -129,3 +133,23 @@ def test_an_excerpt_is_readable_text_cut_to_length(read: _Read) -> None:
     (rejected,) = read([{"term": "", "description": "설명 " * 500}]).rejected
     assert len(rejected.excerpt) == 200
     assert "설명" in rejected.excerpt
+
+
+def test_lists_in_lists_are_read_to_any_depth(read: _Read) -> None:
+    deep = [[[[{"term": "A", "description": "First."}], []]], {"term": "B", "description": "Second."}]
+    found = read(deep)
+    assert [record.record_id for record in found.records] == [
+        "term_data/terms.json#0.0.0.0", "term_data/terms.json#1",
+    ]  # fmt: skip
+    assert not found.rejected
+
+
+def test_a_number_is_its_text_as_it_is_written(read: _Read) -> None:
+    (record,) = read('[{"term": 404, "eng_term": 4.040, "description": "A status."}]').records
+    assert record.text == "404 (4.040): A status."
+
+
+@pytest.mark.parametrize(("value", "kind"), [(["x"], "a list"), ({"x": 1}, "an object"), (False, "a truth value")])
+def test_an_english_term_that_is_no_text_rejects_the_entry(read: _Read, value: Any, kind: str) -> None:
+    (rejected,) = read([{"term": "A", "eng_term": value, "description": "First."}]).rejected
+    assert rejected.reason == f"the English term is {kind}, not text"

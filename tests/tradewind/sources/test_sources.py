@@ -97,7 +97,7 @@ def test_files_are_read_in_name_order(write_documents: WriteDocuments) -> None:
         ({"exam_data/a.json": ""}, ["exam_data/a.json:1:1", "broken JSON"]),
         ({"term_data/a.json": "[" * 100_000}, ["term_data/a.json", "broken JSON"]),
         ({"term_data/a.json": "한글".encode("cp949")}, ["term_data/a.json", "byte 0", "not UTF-8"]),
-        ({"transcript_data/a.txt": "한글".encode("utf-16")}, ["transcript_data/a.txt", "not UTF-8"]),
+        ({"transcript_data/a.txt": "日本語".encode("shift_jis")}, ["transcript_data/a.txt", "not UTF-8"]),
         ({"transcript_data/success/a.jsonl": b'{"context": "\xff"}'}, ["success/a.jsonl", "byte 13", "not UTF-8"]),
         ({"transcript_data/a.txt": "Only text."}, ["no document yields", "transcript_data/success/*.jsonl"]),
         (

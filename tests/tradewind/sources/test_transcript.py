@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from documents import Reader, WriteDocuments, passage
+from tradewind.config import DataConfig
 from tradewind.sources import transcript
 from tradewind.sources.record import Documents, Passage
 
@@ -24,7 +25,7 @@ class _Read(Reader):
     """Read one file of passages, or the whole folder that `files` describes."""
 
     def __call__(self, lines: str, **files: str) -> Documents:
-        return Documents.collect(transcript.read(self._write({FILE: lines} | files)))
+        return Documents.collect(transcript.read(self._write({FILE: lines} | files), DataConfig()))
 
 
 def test_the_json_inside_json_is_read(read: _Read) -> None:
@@ -69,6 +70,21 @@ def test_an_empty_answer_is_rejected(read: _Read, answer: Any) -> None:
     found = read(passage("Text.", [{"question": "Q?", "answer": answer}]))
     assert not found.records
     assert [(item.file, item.place, item.reason) for item in found.rejected] == [(FILE, "line 1, pair 1", "no answer")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (["FAS", None], "member 2 of the answer is null, not text"),
+        ([{"text": "FAS"}, "FOB"], "member 1 of the answer is an object, not text"),
+        (["FAS", True], "member 2 of the answer is a truth value, not text"),
+        ([["FAS"]], "member 1 of the answer is a list, not text"),
+    ],
+)
+def test_a_member_of_a_list_that_is_no_text_rejects_the_pair(read: _Read, answer: Any, reason: str) -> None:
+    found = read(passage("Text.", [{"question": "Q?", "answer": answer}, {"question": 7, "answer": ["", "A"]}]))
+    assert [(item.place, item.reason) for item in found.rejected] == [("line 1, pair 1", reason)]
+    assert [(pair.question, pair.answer) for pair in found.records[0].pairs] == [("7", "A")]
 
 
 def test_questions_with_the_same_answer_in_a_passage_are_one_fact(read: _Read) -> None:

@@ -1,0 +1,1 @@
+"""Tables of terms or of question/answer pairs: rows out of JSON, JSON Lines, CSV and Parquet files."""
