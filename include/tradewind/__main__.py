@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr = BarsAsLines(sys.stderr)
     clock = "" if "TRADEWIND_TASK_ID" in os.environ else "%(asctime)s "
     logging.basicConfig(level=logging.INFO, format=f"{clock}%(levelname)s %(message)s", stream=sys.stderr)
-    for chatty in ("sentence_transformers", "httpx"):
+    for chatty in ("sentence_transformers", "httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Threads that wait by spinning stall each other where two processes share the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

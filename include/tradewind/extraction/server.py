@@ -99,7 +99,6 @@ class Server:
             RefusedError: the server refuses this request, or the model refuses to answer.
             UserError: the server refuses every request: its key, its model, its quota.
         """
-        import httpx
         import openai
 
         body = self.body(question)
@@ -109,7 +108,7 @@ class Server:
                 reply = await self._client.chat.completions.create(**body)
         except openai.APIStatusError as error:
             raise self._judged(error, body) from error
-        except (openai.APIConnectionError, openai.APIResponseValidationError, httpx.HTTPError, TimeoutError) as error:
+        except (openai.APIConnectionError, openai.APIResponseValidationError, TimeoutError) as error:
             said = "no answer within the time limit" if _is_timeout(error) else f"{type(error).__name__}"
             raise PassingFaultError(said) from error
         except ValueError as error:  # a body that is announced as JSON and is none
@@ -189,10 +188,9 @@ def read_completion(reply: ChatCompletion | str) -> Completion:
 
 
 def _is_timeout(error: BaseException) -> bool:
-    import httpx
     import openai
 
-    return isinstance(error, TimeoutError | openai.APITimeoutError | httpx.TimeoutException)
+    return isinstance(error, TimeoutError | openai.APITimeoutError)
 
 
 def _retry_after(headers: Any) -> float | None:
