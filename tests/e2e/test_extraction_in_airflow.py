@@ -94,9 +94,10 @@ def test_shards_are_mapped_share_a_budget_and_make_one_data_set(
     results = [published.result(Shard(index, 3).folder("extract")) for index in (1, 2, 3)]
     for task, result in zip(extracts, results, strict=True):
         seen = result.metrics
-        assert f"{seen['answered']} of {seen['passages']} passages, {seen['pairs']} pairs" in task["rendered_map_index"]
+        counts = f"{result.shard}: {seen['answered']}/{seen['passages']} passages, {seen['pairs']} pairs"
+        assert task["rendered_map_index"] == counts
         log = f"/dags/{DAG_ID}/dagRuns/{run.run_id}/taskInstances/extract/logs/{task['try_number']}"
-        assert task["rendered_map_index"] in airflow.get(f"{log}?map_index={task['map_index']}").text
+        assert f"{counts}; the run so far: " in airflow.get(f"{log}?map_index={task['map_index']}").text
     last = max(result.metrics["bill"]["prompt_tokens"] for result in results)
     assert last == llm.bill.prompt_tokens
     drawn = sum(result.metrics["pairs"] for result in results)

@@ -41,8 +41,9 @@ class QAConversionOperator(StageOperator):
         context["counts"] = f"shard {self.shard}"  # type: ignore[typeddict-unknown-key]
         result = super().execute(context)
         if self.stage == "extract":
-            context["counts"] = counts = _counts(self.shard, result["metrics"])  # type: ignore[typeddict-unknown-key]
-            self.log.info("%s", counts)
+            counts = _counts(self.shard, result["metrics"])
+            context["counts"] = counts  # type: ignore[typeddict-unknown-key]
+            self.log.info("%s; the run so far: %s", counts, _bill(result["metrics"]["bill"]))
         return result
 
 
@@ -68,10 +69,10 @@ class TranscriptShardsOperator(BaseOperator):
 
 
 def _counts(shard: Shard, metrics: dict[str, Any]) -> str:
-    bill = metrics["bill"]
-    tokens = bill["prompt_tokens"] + bill["completion_tokens"]
+    """Short enough for a column of the page."""
+    return f"{shard}: {metrics['answered']}/{metrics['passages']} passages, {metrics['pairs']} pairs"
+
+
+def _bill(bill: dict[str, Any]) -> str:
     cost = f", {bill['cost']:.4f} {bill['currency']}" if "cost" in bill else ""
-    return (
-        f"shard {shard}: {metrics['answered']} of {metrics['passages']} passages, {metrics['pairs']} pairs, "
-        f"{metrics['rejected']} rejected; the run so far: {bill['requests']} requests, {tokens} tokens{cost}"
-    )
+    return f"{bill['requests']} requests, {bill['prompt_tokens'] + bill['completion_tokens']} tokens{cost}"
