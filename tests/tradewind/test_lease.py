@@ -174,3 +174,23 @@ def _opened_by_another(fifo: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def test_shards_share_a_run_each_with_a_folder_of_its_own_and_keep_other_stages_out(tmp_path: Path) -> None:
+    with (
+        run_dir_lock(tmp_path, "extract-1-of-2", shared=True),
+        run_dir_lock(tmp_path, "extract-2-of-2", shared=True),
+    ):
+        with (
+            pytest.raises(RunDirBusyError, match=r"stage extract-2-of-2"),
+            run_dir_lock(tmp_path, "extract-2-of-2", shared=True),
+        ):
+            pass
+        with pytest.raises(RunDirBusyError, match="held by another process"), run_dir_lock(tmp_path, "prepare"):
+            pass
+    with (
+        run_dir_lock(tmp_path, "prepare"),
+        pytest.raises(RunDirBusyError, match="stage prepare"),
+        run_dir_lock(tmp_path, "extract-1-of-2", shared=True),
+    ):
+        pass
