@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from tradewind import split
 from tradewind.catalogue import Catalogue, catalogue
 from tradewind.config import SplitConfig
-from tradewind.corpus import corpus
+from tradewind.corpus import write_corpus
 from tradewind.kinds import KINDS, Kind
 from tradewind.sources.record import Documents, Item, Pair, Record, SourceFile
 
@@ -86,4 +87,8 @@ class Sample:
 
     def corpus(self, decided: Split) -> list[str]:
         """The texts that `corpus.jsonl` would hold."""
-        return [json.loads(line)["text"] for line in corpus(self.catalogue, decided.decided)]
+        file = io.BytesIO()
+        count = write_corpus(self.catalogue, decided.decided, file)
+        texts = [json.loads(line)["text"] for line in file.getvalue().splitlines()]
+        assert len(texts) == count
+        return texts

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -51,13 +52,10 @@ class Counts:
     """In all files, as their sources counted them."""
     converted: int = 0
     """Entries that became records."""
+    rejected: int = 0
+    """Entries that did not."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why the others did not, by the first words of the reason."""
-
-    @property
-    def rejected(self) -> int:
-        """Entries that became no record."""
-        return self.reasons.total()
+    """Why they did not, by the first words of the reason."""
 
 
 @dataclass(frozen=True)
@@ -121,26 +119,15 @@ def catalogue(items: Iterable[Item], folder: Path, threshold: float) -> Catalogu
         AssertionError: a source lost an entry, or counted one twice: a fault of ours.
     """
     reading = _Reading(folder, threshold)
-    accounted: Counter[str] = Counter()
     for item in items:
         if isinstance(item, Record):
-            accounted[item.file] += item.entries
             reading.take(item)
         elif isinstance(item, Rejected):
-            accounted[item.file] += item.entries
             reading.reject(item)
         elif isinstance(item, Passage):
-            reading.passages.extend([msgspec.json.encode(Text(item.text))])
+            reading.passages.append(encode_line(Text(item.text)))
         else:
             reading.counts.files.append(item)
-    counts = reading.counts
-    for file in counts.files:
-        if accounted[file.name] != file.entries:
-            raise AssertionError(f"{file.name}: {file.entries} entries, {accounted[file.name]} accounted for")
-    counts.entries = sum(file.entries for file in counts.files)
-    counts.converted = accounted.total() - counts.rejected
-    if counts.entries != counts.converted + counts.rejected:
-        raise AssertionError(f"{counts.entries} entries, {counts.converted} converted and {counts.rejected} rejected")
     return reading.done()
 
 
@@ -152,62 +139,43 @@ class _Reading:
         self.passages, self._rejected, self._rows, self._texts, self._stems = (
             Lines(folder / name) for name in ("passages", "rejected", "rows", "texts", "stems")
         )
-        self._encode = msgspec.json.Encoder().encode
         self._duplicates = NearDuplicates(threshold)
+        self._converted: Counter[str] = Counter()
+        self._not_converted: Counter[str] = Counter()
         self._strata: dict[tuple[str, str], int] = {}
         self._stratum_of = array("B")
         self._n_pairs = array("q")
-        self._n_facts = array("q")
-        self._fact_in_record = array("q")
+        self._fact_of = array("q")
+        self._n_facts = 0
         self._text_hashes: list[Hashes] = []
         self._ties: list[tuple[Hashes, Array]] = []
-        self._n_done = 0
-        self._batch = _Batch()
+        self._batch: list[Record] = []
+        self._n_chars = 0
 
     def reject(self, item: Rejected) -> None:
-        self._rejected.extend([self._encode(item)])
+        self._rejected.append(encode_line(item))
+        self._not_converted[item.file] += item.entries
         self.counts.reasons[item.reason.split(":")[0].split(" of ")[0]] += 1
 
     def take(self, record: Record) -> None:
-        batch, text = self._batch, record.text
-        batch.texts.append(text)
-        batch.names += record.names
-        batch.n_names.append(len(record.names))
-        batch.chars += len(text)
-        facts: dict[str, int] = {}
-        for pair in record.pairs:
-            fact = facts.setdefault(pair.fact_id, len(facts))
-            self._fact_in_record.append(fact)
-            batch.stems.append(pair.stem)
-            batch.chars += len(pair.stem)
-            batch.rows.append(
-                self._encode(
-                    Row(
-                        pair.pair_id, text, pair.question, pair.answer, record.source, record.file,
-                        record.record_id, pair.fact_id, record.language,
-                    )
-                )
-            )  # fmt: skip
-        self._n_pairs.append(len(record.pairs))
-        self._n_facts.append(len(facts))
-        stratum = (record.source, record.language)
-        self._stratum_of.append(self._strata.setdefault(stratum, len(self._strata)))
-        if len(batch.texts) >= _RECORDS_AT_ONCE or batch.chars >= _CHARS_AT_ONCE:
+        self._batch.append(record)
+        self._n_chars += len(record.text)
+        if len(self._batch) >= _RECORDS_AT_ONCE or self._n_chars >= _CHARS_AT_ONCE:
             self._flush()
 
     def done(self) -> Catalogue:
         self._flush()
-        n_pairs, n_facts = np.array(self._n_pairs, np.int64), np.array(self._n_facts, np.int64)
-        record_of = np.repeat(np.arange(len(n_pairs)), n_pairs)
+        self._account()
+        n_pairs = np.array(self._n_pairs, np.int64)
         found = Catalogue(
             counts=self.counts,
             rows=self._rows,
             texts=self._texts,
             passages=self.passages,
             rejected=self._rejected,
-            record_of=record_of,
-            fact_of=np.array(self._fact_in_record, np.int64) + (np.cumsum(n_facts) - n_facts)[record_of],
-            twin_of=self._duplicates.find(lambda pair: self._stems[pair].decode()),
+            record_of=np.repeat(np.arange(len(n_pairs)), n_pairs),
+            fact_of=np.array(self._fact_of, np.int64),
+            twin_of=self._duplicates.find(lambda pair: self._stems[pair].decode("utf-8", "surrogatepass")),
             stratum_of=np.array(self._stratum_of, np.uint8),
             strata=list(self._strata),
             text_hashes=np.concatenate([*self._text_hashes, np.empty(0, np.uint64)]),
@@ -219,34 +187,71 @@ class _Reading:
         self._stems.close()
         return found
 
+    def _account(self) -> None:
+        counts = self.counts
+        counts.converted, counts.rejected = self._converted.total(), self._not_converted.total()
+        counts.entries = sum(file.entries for file in counts.files)
+        for file in counts.files:
+            accounted = self._converted[file.name] + self._not_converted[file.name]
+            if accounted != file.entries:
+                raise AssertionError(f"{file.name}: {file.entries} entries, {accounted} accounted for")
+        if counts.entries != counts.converted + counts.rejected:
+            raise AssertionError(f"{counts.entries} entries, {counts.converted} converted, {counts.rejected} rejected")
+
     def _flush(self) -> None:
-        batch, self._batch = self._batch, _Batch()
-        if not batch.texts:
+        batch, self._batch, self._n_chars = self._batch, [], 0
+        if not batch:
             return
-        self._rows.extend(batch.rows)
-        self._texts.extend([self._encode(Text(text)) for text in batch.texts])
-        if batch.stems:
-            self._stems.extend([stem.replace("\n", " ").encode() for stem in batch.stems])
-            self._duplicates.add(Texts.of(batch.stems))
-        texts = Texts.of(batch.texts)
-        self._text_hashes.append(texts.hashes)
-        records = np.arange(self._n_done, self._n_done + len(batch.texts))
-        sentences, hashes = texts.sentences()
+        first = len(self._n_pairs)
+        for record in batch:
+            self._converted[record.file] += record.entries
+        strata = self._strata
+        self._stratum_of.extend(strata.setdefault((record.source, record.language), len(strata)) for record in batch)
+        self._n_pairs.extend(len(record.pairs) for record in batch)
+        self._take_pairs(batch)
+        self._take_texts(batch, np.arange(first, first + len(batch)))
+
+    def _take_pairs(self, batch: list[Record]) -> None:
+        facts: dict[str, int] = {}
+        stems: list[str] = []
+        rows: list[Row] = []
+        for record in batch:
+            text, source, file, record_id, language = (
+                record.text, record.source, record.file, record.record_id, record.language,
+            )  # fmt: skip
+            for pair in record.pairs:
+                fact_id = pair.fact_id
+                self._fact_of.append(facts.setdefault(fact_id, len(facts)) + self._n_facts)
+                stems.append(pair.stem)
+                rows.append(
+                    Row(pair.pair_id, text, pair.question, pair.answer, source, file, record_id, fact_id, language)
+                )
+        self._n_facts += len(facts)
+        if rows:
+            self._rows.append(_encode_lines(rows))
+            questions = Texts.of(stems)
+            self._stems.append(questions.joined.encode("utf-8", "surrogatepass"))
+            self._duplicates.add(questions)
+
+    def _take_texts(self, batch: list[Record], numbers: Array) -> None:
+        texts = Texts.of([record.text for record in batch])
+        self._texts.append(_encode_lines([Text(record.text) for record in batch]))
+        hashes = texts.hashes
+        self._text_hashes.append(hashes)
+        sentences, sentence_hashes = texts.sentences()
         telling = sentences.end - sentences.start >= _TELLING
-        self._ties.append((texts.hashes, records))
-        self._ties.append((hashes[telling], records[sentences.owner[telling]]))
-        if batch.names:
-            self._ties.append((Texts.as_they_are(batch.names).hashes, np.repeat(records, batch.n_names)))
-        self._n_done += len(batch.texts)
+        self._ties.append((hashes, numbers))
+        self._ties.append((sentence_hashes[telling], numbers[sentences.owner[telling]]))
+        names = [name for record in batch for name in record.names]
+        if names:
+            owners = np.repeat(numbers, [len(record.names) for record in batch])
+            self._ties.append((Texts.as_they_are(names).hashes, owners))
 
 
-@dataclass
-class _Batch:
-    """Of some records, what is treated together."""
+_encoder = msgspec.json.Encoder()
+_encode_lines = _encoder.encode_lines
 
-    texts: list[str] = field(default_factory=list)
-    stems: list[str] = field(default_factory=list)
-    rows: list[bytes] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    n_names: list[int] = field(default_factory=list)
-    chars: int = 0
+
+def encode_line(row: Any) -> bytes:
+    """One JSON object with its line feed, text as it is (not escaped)."""
+    return _encoder.encode(row) + b"\n"

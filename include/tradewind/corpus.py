@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import compress
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tradewind.catalogue import Catalogue, Text
+from tradewind.catalogue import Catalogue, Text, encode_line
 from tradewind.split import Split
 from tradewind.texts import SENTENCE_END, Array, Hashes, Texts
 
@@ -17,8 +18,8 @@ _TOLD = 0.8
 _TEXTS_AT_ONCE = 1024
 
 
-def corpus(catalogue: Catalogue, split: Split) -> Iterator[bytes]:
-    """The lines of `corpus.jsonl`; of equal texts (case, punctuation and width aside) the first.
+def write_corpus(catalogue: Catalogue, split: Split, file: BinaryIO) -> int:
+    """Write `corpus.jsonl`; of equal texts (case, punctuation and width aside) the first. Returns their number.
 
     The other records' texts stay whole: one that holds a sentence of an unseen record is unseen
     with it. Raw transcripts repeat what their records say, word for word or nearly so:
@@ -28,10 +29,17 @@ def corpus(catalogue: Catalogue, split: Split) -> Iterator[bytes]:
     hashes, first = np.unique(catalogue.text_hashes[shown], return_index=True)
     is_first = np.zeros(catalogue.n_records, np.bool_)
     is_first[shown[first]] = True
-    yield from compress(catalogue.texts, is_first.tolist())
-    if not len(catalogue.passages):
-        return
-    told = set(hashes.tolist())
+    for block in catalogue.texts.blocks():
+        file.writelines(block.runs(is_first[block.first : block.first + len(block)]))
+    passages = _passages(catalogue, split, set(hashes.tolist())) if len(catalogue.passages) else []
+    count = len(hashes)
+    for text in passages:
+        file.write(encode_line(Text(text)))
+        count += 1
+    return count
+
+
+def _passages(catalogue: Catalogue, split: Split, told: set[int]) -> Iterator[str]:
     secrets = _Secrets(catalogue, split)
     for line in catalogue.passages:
         sentences = SENTENCE_END.split(_text(line))
@@ -39,7 +47,7 @@ def corpus(catalogue: Catalogue, split: Split) -> Iterator[bytes]:
         (hashed,) = Texts.of([text]).hashes.tolist()
         if text and hashed not in told:
             told.add(hashed)
-            yield msgspec.json.encode(Text(text)) + b"\n"
+            yield text
 
 
 class _Secrets:

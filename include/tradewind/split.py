@@ -69,16 +69,16 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
 def _groups(catalogue: Catalogue) -> tuple[Array, Array]:
     """Each group's first record, in order, and the group of each record."""
     hashes, records = catalogue.ties
-    order = np.lexsort((records, hashes))
-    same = hashes[order][1:] == hashes[order][:-1]
+    order = np.argsort(hashes)
+    same = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
     twins = np.flatnonzero(catalogue.twin_of >= 0)
-    one = np.concatenate([records[order][:-1][same], catalogue.record_of[twins]])
-    other = np.concatenate([records[order][1:][same], catalogue.record_of[catalogue.twin_of[twins]]])
+    one = np.concatenate([records[order[same]], catalogue.record_of[twins]])
+    other = np.concatenate([records[order[same + 1]], catalogue.record_of[catalogue.twin_of[twins]]])
     n = catalogue.n_records
-    _, labels = connected_components(
-        coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(n, n)), directed=False
-    )
-    _, first, group_of = np.unique(labels, return_index=True, return_inverse=True)
+    related = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(n, n))
+    n_groups, group_of = connected_components(related, directed=False)
+    first = np.empty(n_groups, np.int64)
+    first[group_of[::-1]] = np.arange(n)[::-1]  # of several values for one place the last stays
     return first, group_of
 
 
@@ -86,7 +86,8 @@ def _wordings(catalogue: Catalogue, use_of: npt.NDArray[np.int8], share: float, 
     """One wording each of a share of the facts that are trained on in several."""
     trained = np.flatnonzero(use_of == TRAIN)
     trained = trained[np.argsort(catalogue.fact_of[trained], kind="stable")]
-    _, first, count = np.unique(catalogue.fact_of[trained], return_index=True, return_counts=True)
+    first = np.flatnonzero(np.diff(catalogue.fact_of[trained], prepend=-1))
+    count = np.diff(first, append=len(trained))
     first, count = first[count > 1], count[count > 1]
     held = [np.empty(0, np.int64)]
     for (source, language), facts in _by_stratum(catalogue, catalogue.record_of[trained[first]]):

@@ -6,23 +6,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from tradewind.catalogue import Catalogue, catalogue
+from tradewind.catalogue import Catalogue, catalogue, encode_line
 from tradewind.config import RunConfig
-from tradewind.corpus import corpus
+from tradewind.corpus import write_corpus
 from tradewind.errors import UserError
 from tradewind.kinds import KINDS
 from tradewind.preflight import check_recipe
 from tradewind.sources import iter_documents
 from tradewind.sources.location import locate_documents
 from tradewind.sources.record import Rejected
-from tradewind.split import TRAIN, Split, split_pairs
+from tradewind.split import DROPPED, TRAIN, Split, split_pairs
 from tradewind.stages.stage_run import StageRun
 
 
@@ -98,27 +96,21 @@ def run(stage: StageRun) -> None:
 
 
 def write(prepared: Prepared, folder: Path) -> int:
-    """Write the four files; returns the number of the corpus's texts.
-
-    Raises:
-        AssertionError: a file holds another number of lines than was counted: a fault of ours.
-    """
-    rows, use_of = prepared.catalogue.rows, prepared.split.use_of
-    with (folder / "train.jsonl").open("wb") as file:
-        file.writelines(compress(rows, (use_of == TRAIN).tolist()))
-    with (folder / "heldout.jsonl").open("wb") as file:
-        for code, kind in enumerate(KINDS):
-            opening = b'{"kind":"%s",' % kind.encode()
-            file.writelines(opening + row[1:] for row in compress(rows, (use_of == code).tolist()))
+    """Write the four files, each in the order of reading; returns the number of the corpus's texts."""
+    found, split = prepared.catalogue, prepared.split
+    openings = [b'{"kind":"%s",' % kind.encode() for kind in KINDS]
+    with (folder / "train.jsonl").open("wb") as train, (folder / "heldout.jsonl").open("wb") as heldout:
+        for block in found.rows.blocks():
+            use = split.use_of[block.first : block.first + len(block)]
+            train.writelines(block.runs(use == TRAIN))
+            for at in np.flatnonzero((use != TRAIN) & (use != DROPPED)).tolist():
+                heldout.write(openings[use[at]])
+                heldout.write(block[at][1:])
     with (folder / "rejected.jsonl").open("wb") as file:
-        file.writelines(prepared.catalogue.rejected)
-        file.writelines(_near_duplicates(prepared.catalogue))
+        file.writelines(block.content for block in found.rejected.blocks())
+        file.writelines(_near_duplicates(found))
     with (folder / "corpus.jsonl").open("wb") as file:
-        texts = 0
-        for line in corpus(prepared.catalogue, prepared.split):
-            file.write(line)
-            texts += 1
-    return texts
+        return write_corpus(found, split, file)
 
 
 def _near_duplicates(found: Catalogue) -> Iterator[bytes]:
@@ -126,4 +118,4 @@ def _near_duplicates(found: Catalogue) -> Iterator[bytes]:
         row, twin = found.row(pair), found.row(int(found.twin_of[pair]))
         same = "" if row.answer == twin.answer else ", with another answer"
         reason = f"near-duplicate question of {twin.id}{same}"
-        yield msgspec.json.encode(Rejected.of(row.file, row.id, reason, row.question)) + b"\n"
+        yield encode_line(Rejected.of(row.file, row.id, reason, row.question))
