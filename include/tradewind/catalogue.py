@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,11 +19,11 @@ from tradewind.sources.record import Item, Passage, Record, Rejected, SourceFile
 from tradewind.texts import Array, Hashes, Texts
 
 _TELLING = 30  # characters of a sentence that says something of its own
-_RECORDS_AT_ONCE = 1024  # what their arrays take stays in a processor's cache
+_RECORDS_AT_ONCE = 512  # what their arrays take stays in a processor's cache
 _CHARS_AT_ONCE = 1 << 20
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     """One question with its answer, as the output files hold it."""
 
     id: str
@@ -37,10 +37,19 @@ class Row(msgspec.Struct):
     language: str
 
 
-class Text(msgspec.Struct):
+class Text(msgspec.Struct, gc=False):
     """One running text, as `corpus.jsonl` holds it."""
 
     text: str
+
+
+class Stratum(NamedTuple):
+    """Records of which each kind of held-out question takes its share."""
+
+    source: str
+    language: str
+    has_own_text: bool
+    """Whether a record's text can be read without reading the question: an exam question's cannot."""
 
 
 @dataclass
@@ -79,8 +88,7 @@ class Catalogue:
     """m: the earlier pair whose question a pair repeats, or -1."""
     stratum_of: npt.NDArray[np.uint8]
     """n: an index into `strata`."""
-    strata: list[tuple[str, str]]
-    """Source and language."""
+    strata: list[Stratum]
     text_hashes: Hashes
     """n: of each record's normalised text."""
     ties: tuple[Hashes, Array]
@@ -91,16 +99,12 @@ class Catalogue:
         """N."""
         return len(self.stratum_of)
 
-    def by(self, part: int) -> dict[str, int]:
-        """How many records each source (`part` 0) or language (1) has."""
+    def by(self, part: Literal["source", "language"]) -> dict[str, int]:
+        """How many records each source or language has."""
         counted: Counter[str] = Counter()
         for stratum, count in zip(self.strata, np.bincount(self.stratum_of).tolist(), strict=True):
-            counted[stratum[part]] += count
+            counted[getattr(stratum, part)] += count
         return dict(counted)
-
-    def row(self, pair: int) -> Row:
-        """A pair as it was read."""
-        return msgspec.json.decode(self.rows[pair], type=Row)
 
     def close(self) -> None:
         """Let go of the work files."""
@@ -142,7 +146,7 @@ class _Reading:
         self._duplicates = NearDuplicates(threshold)
         self._converted: Counter[str] = Counter()
         self._not_converted: Counter[str] = Counter()
-        self._strata: dict[tuple[str, str], int] = {}
+        self._strata: dict[tuple[str, str, bool], int] = {}
         self._stratum_of = array("B")
         self._n_pairs = array("q")
         self._fact_of = array("q")
@@ -177,7 +181,7 @@ class _Reading:
             fact_of=np.array(self._fact_of, np.int64),
             twin_of=self._duplicates.find(lambda pair: self._stems[pair].decode("utf-8", "surrogatepass")),
             stratum_of=np.array(self._stratum_of, np.uint8),
-            strata=list(self._strata),
+            strata=[Stratum(*stratum) for stratum in self._strata],
             text_hashes=np.concatenate([*self._text_hashes, np.empty(0, np.uint64)]),
             ties=(
                 np.concatenate([*(hashes for hashes, _ in self._ties), np.empty(0, np.uint64)]),
@@ -206,26 +210,33 @@ class _Reading:
         for record in batch:
             self._converted[record.file] += record.entries
         strata = self._strata
-        self._stratum_of.extend(strata.setdefault((record.source, record.language), len(strata)) for record in batch)
-        self._n_pairs.extend(len(record.pairs) for record in batch)
+        self._stratum_of.extend(
+            [
+                # An exam question has no text of its own that could be read without reading the question.
+                strata.setdefault((record.source, record.language, record.source != "exam"), len(strata))
+                for record in batch
+            ]
+        )
+        self._n_pairs.extend([len(record.pairs) for record in batch])
         self._take_pairs(batch)
         self._take_texts(batch, np.arange(first, first + len(batch)))
 
     def _take_pairs(self, batch: list[Record]) -> None:
+        # Facts are numbered anew in each batch: none has pairs of two records.
         facts: dict[str, int] = {}
-        stems: list[str] = []
-        rows: list[Row] = []
-        for record in batch:
-            text, source, file, record_id, language = (
-                record.text, record.source, record.file, record.record_id, record.language,
-            )  # fmt: skip
-            for pair in record.pairs:
-                fact_id = pair.fact_id
-                self._fact_of.append(facts.setdefault(fact_id, len(facts)) + self._n_facts)
-                stems.append(pair.stem)
-                rows.append(
-                    Row(pair.pair_id, text, pair.question, pair.answer, source, file, record_id, fact_id, language)
-                )
+        n = self._n_facts
+        self._fact_of.extend(
+            [n + facts.setdefault(pair.fact_id, len(facts)) for record in batch for pair in record.pairs]
+        )
+        stems = [pair.stem for record in batch for pair in record.pairs]
+        rows = [
+            Row(
+                pair.pair_id, record.text, pair.question, pair.answer, record.source, record.file,
+                record.record_id, pair.fact_id, record.language,
+            )
+            for record in batch
+            for pair in record.pairs
+        ]  # fmt: skip
         self._n_facts += len(facts)
         if rows:
             self._rows.append(_encode_lines(rows))

@@ -41,7 +41,8 @@ class Lines:
     """A work file, written from start to end, then read in blocks or at any place; lines keep their line feeds."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b", buffering=0)
+        self._path = path
+        self._file = path.open("w+b")
         self._ends = array("q", [0])
 
     def __len__(self) -> int:
@@ -54,11 +55,13 @@ class Lines:
         self._file.write(lines)
 
     def __getitem__(self, index: int) -> bytes:
+        self._file.flush()
         start, end = self._ends[index], self._ends[index + 1]
         return os.pread(self._file.fileno(), end - start, start)
 
     def blocks(self) -> Iterator[Block]:
         """All lines in order."""
+        self._file.flush()
         ends = np.frombuffer(self._ends, np.int64)
         first = 0
         while first < len(self):
@@ -67,6 +70,18 @@ class Lines:
             content = os.pread(self._file.fileno(), int(bounds[-1]), int(ends[first]))
             yield Block(first, memoryview(content), bounds)
             first = last
+
+    def move(self, target: Path, chosen: npt.NDArray[np.bool_]) -> None:
+        """Make the chosen lines the file `target`, and end this one.
+
+        The lines move together in place: pages that the system holds are cheaper to write again than new ones.
+        """
+        with self._path.open("r+b", buffering=_BLOCK) as file:
+            for block in self.blocks():
+                file.writelines(block.runs(chosen[block.first : block.first + len(block)]))
+            file.truncate()
+        self.close()
+        self._path.rename(target)
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self.blocks():

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tradewind.catalogue import Catalogue
+from tradewind.catalogue import Catalogue, Stratum
 from tradewind.config import SplitConfig
 from tradewind.errors import UserError
 from tradewind.kinds import KINDS, Kind
@@ -52,11 +52,10 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
     """
     first, group_of = _groups(catalogue)
     use_of_group = np.full(len(first), TRAIN, np.int8)
-    for (source, language), groups in _by_stratum(catalogue, first):
-        shuffled = _random(f"{seed}:{source}:{language}").permutation(groups)
+    for stratum, groups in _by_stratum(catalogue, first):
+        shuffled = _random(f"{seed}:{':'.join(map(str, stratum))}").permutation(groups)
         unseen = round(len(groups) * config.unseen)
-        # An exam question has no text of its own that could be read without reading the question.
-        read = 0 if source == "exam" else round(len(groups) * config.read)
+        read = round(len(groups) * config.read) if stratum.has_own_text else 0
         use_of_group[shuffled[:unseen]] = KINDS.index("unseen")
         use_of_group[shuffled[unseen : unseen + read]] = KINDS.index("read")
     use_of_record = use_of_group[group_of]
@@ -90,15 +89,15 @@ def _wordings(catalogue: Catalogue, use_of: npt.NDArray[np.int8], share: float, 
     count = np.diff(first, append=len(trained))
     first, count = first[count > 1], count[count > 1]
     held = [np.empty(0, np.int64)]
-    for (source, language), facts in _by_stratum(catalogue, catalogue.record_of[trained[first]]):
-        rng = _random(f"{seed}:reworded:{source}:{language}")
+    for stratum, facts in _by_stratum(catalogue, catalogue.record_of[trained[first]]):
+        rng = _random(f"{seed}:reworded:{':'.join(map(str, stratum))}")
         chosen = rng.permutation(facts)[: round(len(facts) * share)]
         held.append(trained[first[chosen] + rng.integers(count[chosen])])
     return np.concatenate(held)
 
 
-def _by_stratum(catalogue: Catalogue, records: Array) -> Iterator[tuple[tuple[str, str], Array]]:
-    """Source and language, with the places in `records` that hold a record of theirs."""
+def _by_stratum(catalogue: Catalogue, records: Array) -> Iterator[tuple[Stratum, Array]]:
+    """Each stratum with the places in `records` that hold a record of its."""
     stratum_of = catalogue.stratum_of[records]
     for stratum, code in sorted(zip(catalogue.strata, range(len(catalogue.strata)), strict=True)):
         yield stratum, np.flatnonzero(stratum_of == code)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from tradewind.catalogue import Catalogue, catalogue, encode_line
@@ -41,12 +42,12 @@ class Prepared:
         return {
             "files": len(counts.files),
             "entries": {"read": counts.entries, "converted": counts.converted, "rejected": counts.rejected},
-            "records": self.catalogue.by(0),
+            "records": self.catalogue.by("source"),
             "pairs_made": len(twins),
             "pairs": train + sum(heldout.values()),
             "train": train,
             "heldout": heldout,
-            "languages": self.catalogue.by(1),
+            "languages": self.catalogue.by("language"),
             "rejected": counts.rejected + duplicates,
             "rejected_reasons": dict(counts.reasons) | ({"near-duplicate question": duplicates} if duplicates else {}),
         }
@@ -59,15 +60,30 @@ def prepare(config: RunConfig, folder: Path) -> Prepared:
         folder: an empty one for work files, which `Prepared` reads as long as it lives.
 
     Raises:
-        UserError: as `iter_documents` and `split_pairs` do.
+        UserError: as `iter_documents` and `split_pairs` do; or there are no documents, or none yields a pair.
     """
-    documents = iter_documents(locate_documents(config.data_dir), config.data)
-    found = catalogue(documents, folder, config.data.near_duplicate_threshold)
+    data_dir = locate_documents(config.data_dir)
+    found = catalogue(iter_documents(data_dir, config.data), folder, config.data.near_duplicate_threshold)
+    _check_found(found, data_dir)
     try:
         split = split_pairs(found, config.split, config.seed)
     except UserError as error:
         raise UserError(f"{config.data_dir}: {error}") from error
     return Prepared(found, split)
+
+
+def _check_found(found: Catalogue, data_dir: Path) -> None:
+    if not found.counts.files:
+        wanted = "exam_data/*.json, term_data/*.json or transcript_data/*.txt"
+        raise UserError(f"{data_dir}: holds no documents; put some into {wanted}")
+    if len(found.rows):
+        return
+    if found.counts.rejected:
+        first = msgspec.json.decode(found.rejected[0], type=Rejected)
+        why = f"the first of {found.counts.rejected} rejected: {first.file}: {first.place}: {first.reason}"
+    else:
+        why = "transcripts need pairs in transcript_data/success/*.jsonl"
+    raise UserError(f"{data_dir}: no document yields a question/answer pair; {why}")
 
 
 def survey(config: RunConfig) -> dict[str, Any]:
@@ -96,26 +112,38 @@ def run(stage: StageRun) -> None:
 
 
 def write(prepared: Prepared, folder: Path) -> int:
-    """Write the four files, each in the order of reading; returns the number of the corpus's texts."""
+    """Write the four files, each in the order of reading; returns the number of the corpus's texts.
+
+    Ends the catalogue, of whose work files two become outputs.
+    """
     found, split = prepared.catalogue, prepared.split
-    openings = [b'{"kind":"%s",' % kind.encode() for kind in KINDS]
-    with (folder / "train.jsonl").open("wb") as train, (folder / "heldout.jsonl").open("wb") as heldout:
+    with (folder / "heldout.jsonl").open("wb") as file:
+        openings = [b'{"kind":"%s",' % kind.encode() for kind in KINDS]
+        is_held = (split.use_of != TRAIN) & (split.use_of != DROPPED)
         for block in found.rows.blocks():
-            use = split.use_of[block.first : block.first + len(block)]
-            train.writelines(block.runs(use == TRAIN))
-            for at in np.flatnonzero((use != TRAIN) & (use != DROPPED)).tolist():
-                heldout.write(openings[use[at]])
-                heldout.write(block[at][1:])
+            for at in np.flatnonzero(is_held[block.first : block.first + len(block)]).tolist():
+                file.write(openings[split.use_of[block.first + at]])
+                file.write(block[at][1:])
     with (folder / "rejected.jsonl").open("wb") as file:
         file.writelines(block.content for block in found.rejected.blocks())
         file.writelines(_near_duplicates(found))
-    with (folder / "corpus.jsonl").open("wb") as file:
-        return write_corpus(found, split, file)
+    found.rows.move(folder / "train.jsonl", split.use_of == TRAIN)
+    return write_corpus(found, split, folder / "corpus.jsonl")
 
 
 def _near_duplicates(found: Catalogue) -> Iterator[bytes]:
+    asked = msgspec.json.Decoder(_Asked).decode
     for pair in np.flatnonzero(found.twin_of >= 0).tolist():
-        row, twin = found.row(pair), found.row(int(found.twin_of[pair]))
+        row, twin = asked(found.rows[pair]), asked(found.rows[found.twin_of[pair]])
         same = "" if row.answer == twin.answer else ", with another answer"
         reason = f"near-duplicate question of {twin.id}{same}"
         yield encode_line(Rejected.of(row.file, row.id, reason, row.question))
+
+
+class _Asked(msgspec.Struct):
+    """Of a `Row`, what a rejection tells."""
+
+    id: str
+    question: str
+    answer: str
+    file: str
