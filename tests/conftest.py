@@ -50,8 +50,8 @@ def others_glossary(tmp_path: Path) -> Path:
 def prepared_sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """Each set of sample documents, read and without near-duplicates."""
     folder = SAMPLES[request.param]
-    prepared = prepare(resolve("tiny", folder), tmp_path_factory.mktemp("prepared"))
-    return Sample(read_documents(folder, DataConfig()), prepared.catalogue)
+    work = tmp_path_factory.mktemp("prepared")
+    return Sample(read_documents(folder, DataConfig()), prepare(resolve("tiny", folder), work).catalogue, work)
 
 
 @pytest.fixture

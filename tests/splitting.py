@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from documents import rows
 from tradewind import split
 from tradewind.catalogue import Catalogue, catalogue
 from tradewind.config import SplitConfig
-from tradewind.corpus import corpus
+from tradewind.corpus import write_corpus
 from tradewind.kinds import KINDS, Kind
+from tradewind.lines import Lines
 from tradewind.sources.record import Documents, Item, Pair, Record, SourceFile
 
 Items = tuple[tuple[Record, Pair], ...]
@@ -39,6 +40,8 @@ class Sample:
 
     read: Documents
     catalogue: Catalogue
+    folder: Path
+    """For files."""
 
     @classmethod
     def of(cls, records: list[Record], folder: Path) -> Sample:
@@ -47,7 +50,7 @@ class Sample:
             *records,
             *(SourceFile(name, count) for name, count in Counter(r.file for r in records).items()),
         ]
-        return cls(Documents(records=records), catalogue(items, folder, 0.9))
+        return cls(Documents(records=records), catalogue(items, folder, 0.9), folder)
 
     @cached_property
     def documents(self) -> Documents:
@@ -86,4 +89,11 @@ class Sample:
 
     def corpus(self, decided: Split) -> list[str]:
         """The texts that `corpus.jsonl` would hold."""
-        return [json.loads(line)["text"] for line in corpus(self.catalogue, decided.decided)]
+        copy = Lines(self.folder / "copy")
+        for line in self.catalogue.texts:
+            copy.append(line)
+        target = self.folder / "corpus.jsonl"
+        count = write_corpus(replace(self.catalogue, texts=copy), decided.decided, target)
+        texts = [row["text"] for row in rows(target)]
+        assert len(texts) == count
+        return texts

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,11 +19,11 @@ from tradewind.sources.record import Item, Passage, Record, Rejected, SourceFile
 from tradewind.texts import Array, Hashes, Texts
 
 _TELLING = 30  # characters of a sentence that says something of its own
-_RECORDS_AT_ONCE = 1024  # what their arrays take stays in a processor's cache
+_RECORDS_AT_ONCE = 512  # what their arrays take stays in a processor's cache
 _CHARS_AT_ONCE = 1 << 20
 
 
-class Row(msgspec.Struct):
+class Row(msgspec.Struct, gc=False):
     """One question with its answer, as the output files hold it."""
 
     id: str
@@ -36,28 +37,34 @@ class Row(msgspec.Struct):
     language: str
 
 
-class Text(msgspec.Struct):
+class Text(msgspec.Struct, gc=False):
     """One running text, as `corpus.jsonl` holds it."""
 
     text: str
+
+
+class Stratum(NamedTuple):
+    """Records of which each kind of held-out question takes its share."""
+
+    source: str
+    language: str
+    has_own_text: bool
+    """Whether a record's text can be read without reading the question: an exam question's cannot."""
 
 
 @dataclass
 class Counts:
     """What was counted while reading."""
 
-    files: list[SourceFile] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
     entries: int = 0
     """In all files, as their sources counted them."""
     converted: int = 0
     """Entries that became records."""
+    rejected: int = 0
+    """Entries that did not."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why the others did not, by the first words of the reason."""
-
-    @property
-    def rejected(self) -> int:
-        """Entries that became no record."""
-        return self.reasons.total()
+    """Why they did not, by the first words of the reason."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +88,7 @@ class Catalogue:
     """m: the earlier pair whose question a pair repeats, or -1."""
     stratum_of: npt.NDArray[np.uint8]
     """n: an index into `strata`."""
-    strata: list[tuple[str, str]]
-    """Source and language."""
-    has_own_text: npt.NDArray[np.bool_]
-    """n: whether a record's text can be read without reading its questions."""
+    strata: list[Stratum]
     text_hashes: Hashes
     """n: of each record's normalised text."""
     ties: tuple[Hashes, Array]
@@ -95,16 +99,12 @@ class Catalogue:
         """N."""
         return len(self.stratum_of)
 
-    def by(self, part: int) -> dict[str, int]:
-        """How many records each source (`part` 0) or language (1) has."""
+    def by(self, part: Literal["source", "language"]) -> dict[str, int]:
+        """How many records each source or language has."""
         counted: Counter[str] = Counter()
         for stratum, count in zip(self.strata, np.bincount(self.stratum_of).tolist(), strict=True):
-            counted[stratum[part]] += count
+            counted[getattr(stratum, part)] += count
         return dict(counted)
-
-    def row(self, pair: int) -> Row:
-        """A pair as it was read."""
-        return msgspec.json.decode(self.rows[pair], type=Row)
 
     def close(self) -> None:
         """Let go of the work files."""
@@ -123,28 +123,15 @@ def catalogue(items: Iterable[Item], folder: Path, threshold: float) -> Catalogu
         AssertionError: a source lost an entry, or counted one twice: a fault of ours.
     """
     reading = _Reading(folder, threshold)
-    counted: Counter[str] = Counter()
-    accounted: Counter[str] = Counter()
     for item in items:
         if isinstance(item, Record):
-            accounted[item.file] += item.entries
             reading.take(item)
         elif isinstance(item, Rejected):
-            accounted[item.file] += item.entries
             reading.reject(item)
         elif isinstance(item, Passage):
-            reading.passages.extend([msgspec.json.encode(Text(item.text))])
+            reading.passages.append(encode_line(Text(item.text)))
         else:
-            counted[item.name] += item.entries
-    counts = reading.counts
-    for name in counted | accounted:
-        if counted[name] != accounted[name]:
-            raise AssertionError(f"{name}: {counted[name]} entries, {accounted[name]} accounted for")
-    counts.files = [SourceFile(name, entries) for name, entries in counted.items()]
-    counts.entries = sum(file.entries for file in counts.files)
-    counts.converted = accounted.total() - counts.rejected
-    if counts.entries != counts.converted + counts.rejected:
-        raise AssertionError(f"{counts.entries} entries, {counts.converted} converted and {counts.rejected} rejected")
+            reading.count(item)
     return reading.done()
 
 
@@ -156,67 +143,50 @@ class _Reading:
         self.passages, self._rejected, self._rows, self._texts, self._stems = (
             Lines(folder / name) for name in ("passages", "rejected", "rows", "texts", "stems")
         )
-        self._encode = msgspec.json.Encoder().encode
         self._duplicates = NearDuplicates(threshold)
-        self._strata: dict[tuple[str, str], int] = {}
+        self._counted: Counter[str] = Counter()
+        self._converted: Counter[str] = Counter()
+        self._not_converted: Counter[str] = Counter()
+        self._strata: dict[tuple[str, str, bool], int] = {}
         self._stratum_of = array("B")
-        self._has_own_text = array("B")
         self._n_pairs = array("q")
-        self._n_facts = array("q")
-        self._fact_in_record = array("q")
+        self._fact_of = array("q")
+        self._n_facts = 0
         self._text_hashes: list[Hashes] = []
         self._ties: list[tuple[Hashes, Array]] = []
-        self._n_done = 0
-        self._batch = _Batch()
+        self._batch: list[Record] = []
+        self._n_chars = 0
+
+    def count(self, item: SourceFile) -> None:
+        self._counted[item.name] += item.entries
+        self.counts.files.add(item.name)
 
     def reject(self, item: Rejected) -> None:
-        self._rejected.extend([self._encode(item)])
+        self._rejected.append(encode_line(item))
+        self._not_converted[item.file] += item.entries
         self.counts.reasons[item.reason.split(":")[0].split(" of ")[0]] += 1
 
     def take(self, record: Record) -> None:
-        batch, text = self._batch, record.text
-        batch.texts.append(text)
-        batch.names += record.names
-        batch.n_names.append(len(record.names))
-        batch.chars += len(text)
-        facts: dict[str, int] = {}
-        for pair in record.pairs:
-            fact = facts.setdefault(pair.fact_id, len(facts))
-            self._fact_in_record.append(fact)
-            batch.stems.append(pair.stem)
-            batch.chars += len(pair.stem)
-            batch.rows.append(
-                self._encode(
-                    Row(
-                        pair.pair_id, text, pair.question, pair.answer, record.source, record.file,
-                        record.record_id, pair.fact_id, record.language,
-                    )
-                )
-            )  # fmt: skip
-        self._has_own_text.append(record.has_own_text)
-        self._n_pairs.append(len(record.pairs))
-        self._n_facts.append(len(facts))
-        stratum = (record.source, record.language)
-        self._stratum_of.append(self._strata.setdefault(stratum, len(self._strata)))
-        if len(batch.texts) >= _RECORDS_AT_ONCE or batch.chars >= _CHARS_AT_ONCE:
+        self._batch.append(record)
+        self._n_chars += len(record.text)
+        if len(self._batch) >= _RECORDS_AT_ONCE or self._n_chars >= _CHARS_AT_ONCE:
             self._flush()
 
     def done(self) -> Catalogue:
         self._flush()
-        n_pairs, n_facts = np.array(self._n_pairs, np.int64), np.array(self._n_facts, np.int64)
-        record_of = np.repeat(np.arange(len(n_pairs)), n_pairs)
+        self._account()
+        n_pairs = np.array(self._n_pairs, np.int64)
         found = Catalogue(
             counts=self.counts,
             rows=self._rows,
             texts=self._texts,
             passages=self.passages,
             rejected=self._rejected,
-            record_of=record_of,
-            fact_of=np.array(self._fact_in_record, np.int64) + (np.cumsum(n_facts) - n_facts)[record_of],
-            twin_of=self._duplicates.find(lambda pair: self._stems[pair].decode()),
+            record_of=np.repeat(np.arange(len(n_pairs)), n_pairs),
+            fact_of=np.array(self._fact_of, np.int64),
+            twin_of=self._duplicates.find(lambda pair: self._stems[pair].decode("utf-8", "surrogatepass")),
             stratum_of=np.array(self._stratum_of, np.uint8),
-            strata=list(self._strata),
-            has_own_text=np.array(self._has_own_text, np.bool_),
+            strata=[Stratum(*stratum) for stratum in self._strata],
             text_hashes=np.concatenate([*self._text_hashes, np.empty(0, np.uint64)]),
             ties=(
                 np.concatenate([*(hashes for hashes, _ in self._ties), np.empty(0, np.uint64)]),
@@ -226,34 +196,74 @@ class _Reading:
         self._stems.close()
         return found
 
+    def _account(self) -> None:
+        counts = self.counts
+        counts.converted, counts.rejected = self._converted.total(), self._not_converted.total()
+        counts.entries = self._counted.total()
+        accounted = self._converted + self._not_converted
+        for name in self._counted | accounted:
+            if self._counted[name] != accounted[name]:
+                raise AssertionError(f"{name}: {self._counted[name]} entries, {accounted[name]} accounted for")
+        if counts.entries != counts.converted + counts.rejected:
+            raise AssertionError(f"{counts.entries} entries, {counts.converted} converted, {counts.rejected} rejected")
+
     def _flush(self) -> None:
-        batch, self._batch = self._batch, _Batch()
-        if not batch.texts:
+        batch, self._batch, self._n_chars = self._batch, [], 0
+        if not batch:
             return
-        self._rows.extend(batch.rows)
-        self._texts.extend([self._encode(Text(text)) for text in batch.texts])
-        if batch.stems:
-            self._stems.extend([stem.replace("\n", " ").encode() for stem in batch.stems])
-            self._duplicates.add(Texts.of(batch.stems))
-        texts = Texts.of(batch.texts)
-        self._text_hashes.append(texts.hashes)
-        records = np.arange(self._n_done, self._n_done + len(batch.texts))
-        sentences, hashes = texts.sentences()
+        first = len(self._n_pairs)
+        for record in batch:
+            self._converted[record.file] += record.entries
+        strata = self._strata
+        self._stratum_of.extend(
+            [strata.setdefault((record.source, record.language, record.has_own_text), len(strata)) for record in batch]
+        )
+        self._n_pairs.extend([len(record.pairs) for record in batch])
+        self._take_pairs(batch)
+        self._take_texts(batch, np.arange(first, first + len(batch)))
+
+    def _take_pairs(self, batch: list[Record]) -> None:
+        # Facts are numbered anew in each batch: none has pairs of two records.
+        facts: dict[str, int] = {}
+        n = self._n_facts
+        self._fact_of.extend(
+            [n + facts.setdefault(pair.fact_id, len(facts)) for record in batch for pair in record.pairs]
+        )
+        stems = [pair.stem for record in batch for pair in record.pairs]
+        rows = [
+            Row(
+                pair.pair_id, record.text, pair.question, pair.answer, record.source, record.file,
+                record.record_id, pair.fact_id, record.language,
+            )
+            for record in batch
+            for pair in record.pairs
+        ]  # fmt: skip
+        self._n_facts += len(facts)
+        if rows:
+            self._rows.append(_encode_lines(rows))
+            questions = Texts.of(stems)
+            self._stems.append(questions.joined.encode("utf-8", "surrogatepass"))
+            self._duplicates.add(questions)
+
+    def _take_texts(self, batch: list[Record], numbers: Array) -> None:
+        texts = Texts.of([record.text for record in batch])
+        self._texts.append(_encode_lines([Text(record.text) for record in batch]))
+        hashes = texts.hashes
+        self._text_hashes.append(hashes)
+        sentences, sentence_hashes = texts.sentences()
         telling = sentences.end - sentences.start >= _TELLING
-        self._ties.append((texts.hashes, records))
-        self._ties.append((hashes[telling], records[sentences.owner[telling]]))
-        if batch.names:
-            self._ties.append((Texts.as_they_are(batch.names).hashes, np.repeat(records, batch.n_names)))
-        self._n_done += len(batch.texts)
+        self._ties.append((hashes, numbers))
+        self._ties.append((sentence_hashes[telling], numbers[sentences.owner[telling]]))
+        names = [name for record in batch for name in record.names]
+        if names:
+            owners = np.repeat(numbers, [len(record.names) for record in batch])
+            self._ties.append((Texts.as_they_are(names).hashes, owners))
 
 
-@dataclass
-class _Batch:
-    """Of some records, what is treated together."""
+_encoder = msgspec.json.Encoder()
+_encode_lines = _encoder.encode_lines
 
-    texts: list[str] = field(default_factory=list)
-    stems: list[str] = field(default_factory=list)
-    rows: list[bytes] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    n_names: list[int] = field(default_factory=list)
-    chars: int = 0
+
+def encode_line(row: Any) -> bytes:
+    """One JSON object with its line feed, text as it is (not escaped)."""
+    return _encoder.encode(row) + b"\n"

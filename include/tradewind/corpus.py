@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import compress
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tradewind.catalogue import Catalogue, Text
+from tradewind.catalogue import Catalogue, Text, encode_line
+from tradewind.lines import Lines
 from tradewind.split import Split
 from tradewind.texts import SENTENCE_END, Array, Hashes, Texts
 
 _TOLD = 0.8
 _TEXTS_AT_ONCE = 1024
+_GRAMS_AT_ONCE = 1 << 22
 
 
-def corpus(catalogue: Catalogue, split: Split) -> Iterator[bytes]:
-    """The lines of `corpus.jsonl`; of equal texts (case, punctuation and width aside) the first.
+def write_corpus(catalogue: Catalogue, split: Split, target: Path) -> int:
+    """Write the corpus to `target`; of equal texts (case, punctuation and width aside) the first. Returns how many.
+
+    Ends `catalogue.texts`, whose file becomes the target.
 
     The other records' texts stay whole: one that holds a sentence of an unseen record is unseen
     with it. Raw transcripts repeat what their records say, word for word or nearly so:
@@ -28,27 +33,37 @@ def corpus(catalogue: Catalogue, split: Split) -> Iterator[bytes]:
     hashes, first = np.unique(catalogue.text_hashes[shown], return_index=True)
     is_first = np.zeros(catalogue.n_records, np.bool_)
     is_first[shown[first]] = True
-    yield from compress(catalogue.texts, is_first.tolist())
-    if not len(catalogue.passages):
-        return
-    told = set(hashes.tolist())
-    secrets = _Secrets(catalogue, split)
-    for line in catalogue.passages:
-        sentences = SENTENCE_END.split(_text(line))
-        text = " ".join(compress(sentences, ~secrets.tells(sentences)))
-        (hashed,) = Texts.of([text]).hashes.tolist()
-        if text and hashed not in told:
-            told.add(hashed)
-            yield msgspec.json.encode(Text(text)) + b"\n"
+    passages = _passages(catalogue, split, hashes) if len(catalogue.passages) else iter(())
+    count = len(hashes)
+    catalogue.texts.move(target, is_first)
+    with target.open("ab") as file:
+        for text in passages:
+            file.write(encode_line(Text(text)))
+            count += 1
+    return count
+
+
+def _passages(catalogue: Catalogue, split: Split, hashes: Hashes) -> Iterator[str]:
+    """What may be read of the passages, save what has one of these hashes; reads `catalogue.texts` at once."""
+    secrets, told = _Secrets(catalogue, split), set(hashes.tolist())
+
+    def shown() -> Iterator[str]:
+        for line in catalogue.passages:
+            sentences = SENTENCE_END.split(_text(line))
+            text = " ".join(compress(sentences, ~secrets.tells(sentences)))
+            (hashed,) = Texts.of([text]).hashes.tolist()
+            if text and hashed not in told:
+                told.add(hashed)
+                yield text
+
+    return shown()
 
 
 class _Secrets:
     """The 5-grams of unseen records that passages hold too, each with the records that have it."""
 
     def __init__(self, catalogue: Catalogue, split: Split) -> None:
-        wanted = np.unique(
-            np.concatenate([np.unique(Texts.of([_text(line)]).shingles()[0]) for line in catalogue.passages])
-        )
+        wanted = _grams_of(catalogue.passages)
         found = [(np.empty(0, np.uint64), np.empty(0, np.int64))]
         unseen = np.flatnonzero(split.is_unseen)
         for at in range(0, len(unseen), _TEXTS_AT_ONCE):
@@ -77,6 +92,16 @@ class _Secrets:
         holders = _joined(self._owners, start, end)
         places = np.searchsorted(candidates, holders).clip(max=len(candidates) - 1)
         return bool(np.bincount(places[candidates[places] == holders]).max() >= needed)
+
+
+def _grams_of(passages: Lines) -> Hashes:
+    """All 5-grams of the passages, in order."""
+    known, new = np.empty(0, np.uint64), [np.empty(0, np.uint64)]
+    for line in passages:
+        new.append(Texts.of([_text(line)]).shingles()[0])
+        if sum(map(len, new)) > _GRAMS_AT_ONCE:
+            known, new = np.unique(np.concatenate([known, *new])), []
+    return np.unique(np.concatenate([known, *new]))
 
 
 def _text(line: bytes) -> str:

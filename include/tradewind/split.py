@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tradewind.catalogue import Catalogue
+from tradewind.catalogue import Catalogue, Stratum
 from tradewind.config import SplitConfig
 from tradewind.errors import UserError
 from tradewind.kinds import KINDS, Kind
@@ -51,15 +51,16 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
         UserError: a kind that the recipe asks for has fewer questions than `split.min_items`.
     """
     first, group_of = _groups(catalogue)
-    # An exam question has no text of its own that could be read without reading the question.
     readable = np.ones(len(first), np.bool_)
-    readable[group_of[~catalogue.has_own_text]] = False
+    own = np.array([stratum.has_own_text for stratum in catalogue.strata], np.bool_)
+    readable[group_of[~own[catalogue.stratum_of]]] = False
     use_of_group = np.full(len(first), TRAIN, np.int8)
-    for (source, language), groups in _by_stratum(catalogue, first):
-        shuffled = _random(f"{seed}:{source}:{language}").permutation(groups)
-        unseen, read = round(len(groups) * config.unseen), round(len(groups) * config.read)
-        use_of_group[shuffled[:unseen]] = KINDS.index("unseen")
+    for stratum, groups in _by_stratum(catalogue, first):
+        shuffled = _random(f"{seed}:{':'.join(map(str, stratum))}").permutation(groups)
+        unseen = round(len(groups) * config.unseen)
+        read = round(len(groups) * config.read) if stratum.has_own_text else 0
         left = shuffled[unseen:]
+        use_of_group[shuffled[:unseen]] = KINDS.index("unseen")
         use_of_group[left[readable[left]][:read]] = KINDS.index("read")
     use_of_record = use_of_group[group_of]
     use_of = np.where(catalogue.twin_of < 0, use_of_record[catalogue.record_of], DROPPED).astype(np.int8)
@@ -71,16 +72,16 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
 def _groups(catalogue: Catalogue) -> tuple[Array, Array]:
     """Each group's first record, in order, and the group of each record."""
     hashes, records = catalogue.ties
-    order = np.lexsort((records, hashes))
-    same = hashes[order][1:] == hashes[order][:-1]
+    order = np.argsort(hashes)
+    same = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
     twins = np.flatnonzero(catalogue.twin_of >= 0)
-    one = np.concatenate([records[order][:-1][same], catalogue.record_of[twins]])
-    other = np.concatenate([records[order][1:][same], catalogue.record_of[catalogue.twin_of[twins]]])
+    one = np.concatenate([records[order[same]], catalogue.record_of[twins]])
+    other = np.concatenate([records[order[same + 1]], catalogue.record_of[catalogue.twin_of[twins]]])
     n = catalogue.n_records
-    _, labels = connected_components(
-        coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(n, n)), directed=False
-    )
-    _, first, group_of = np.unique(labels, return_index=True, return_inverse=True)
+    related = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(n, n))
+    n_groups, group_of = connected_components(related, directed=False)
+    first = np.empty(n_groups, np.int64)
+    first[group_of[::-1]] = np.arange(n)[::-1]  # of several values for one place the last stays
     return first, group_of
 
 
@@ -88,18 +89,19 @@ def _wordings(catalogue: Catalogue, use_of: npt.NDArray[np.int8], share: float, 
     """One wording each of a share of the facts that are trained on in several."""
     trained = np.flatnonzero(use_of == TRAIN)
     trained = trained[np.argsort(catalogue.fact_of[trained], kind="stable")]
-    _, first, count = np.unique(catalogue.fact_of[trained], return_index=True, return_counts=True)
+    first = np.flatnonzero(np.diff(catalogue.fact_of[trained], prepend=-1))
+    count = np.diff(first, append=len(trained))
     first, count = first[count > 1], count[count > 1]
     held = [np.empty(0, np.int64)]
-    for (source, language), facts in _by_stratum(catalogue, catalogue.record_of[trained[first]]):
-        rng = _random(f"{seed}:reworded:{source}:{language}")
+    for stratum, facts in _by_stratum(catalogue, catalogue.record_of[trained[first]]):
+        rng = _random(f"{seed}:reworded:{':'.join(map(str, stratum))}")
         chosen = rng.permutation(facts)[: round(len(facts) * share)]
         held.append(trained[first[chosen] + rng.integers(count[chosen])])
     return np.concatenate(held)
 
 
-def _by_stratum(catalogue: Catalogue, records: Array) -> Iterator[tuple[tuple[str, str], Array]]:
-    """Source and language, with the places in `records` that hold a record of theirs."""
+def _by_stratum(catalogue: Catalogue, records: Array) -> Iterator[tuple[Stratum, Array]]:
+    """Each stratum with the places in `records` that hold a record of its."""
     stratum_of = catalogue.stratum_of[records]
     for stratum, code in sorted(zip(catalogue.strata, range(len(catalogue.strata)), strict=True)):
         yield stratum, np.flatnonzero(stratum_of == code)

@@ -58,10 +58,12 @@ class Sentences:
 class Texts:
     """Many normalised texts end to end in `chars`, the n-th from `start[n]` to `end[n]`.
 
-    Between two texts stands at most one space; `SHINGLE` zeros follow the last.
+    Between two texts stands at most one space; `SHINGLE` zeros follow the last. `joined` holds the texts as they
+    were given, one a line.
     """
 
-    def __init__(self, chars: npt.NDArray[np.uint32], start: Array, end: Array, breaks: Array) -> None:
+    def __init__(self, joined: str, chars: npt.NDArray[np.uint32], start: Array, end: Array, breaks: Array) -> None:
+        self.joined = joined
         self.chars = chars
         self.start = start
         self.end = end
@@ -70,10 +72,11 @@ class Texts:
     @classmethod
     def of(cls, texts: Sequence[str]) -> Texts:
         """Normalise the texts; white space after `.`, `!` or `?` ends a sentence."""
-        raw = _codes(texts)
+        joined = _joined(texts)
+        raw = _codes(joined)
         folded = _table().take(raw)
         if folded.max() >= _TOGETHER:
-            raw = _codes(_one_by_one(texts, raw, folded))
+            raw = _codes(_joined(_one_by_one(texts, raw, folded)))
             folded = _table().take(raw) & np.uint32(_TOGETHER - 1)
         word = folded >= _FIRST_WORD
         keep = word.copy()
@@ -85,15 +88,16 @@ class Texts:
         end = np.searchsorted(kept, lines)
         start = np.concatenate([[0], np.searchsorted(kept, lines[:-1] + 1)])
         breaks = np.flatnonzero((folded[:-1] == _STOP) & (folded[1:] == _WHITE)) + 1
-        return cls(chars, start, _without_space(chars, start, end), np.searchsorted(kept, breaks))
+        return cls(joined, chars, start, _without_space(chars, start, end), np.searchsorted(kept, breaks))
 
     @classmethod
     def as_they_are(cls, texts: Sequence[str]) -> Texts:
         """Take the texts without normalising them, for `hashes` that tell every letter apart."""
-        raw = _codes(texts)
+        joined = _joined(texts)
+        raw = _codes(joined)
         lines = np.flatnonzero(raw == _LINE)
         chars = np.concatenate([raw, np.zeros(SHINGLE, np.uint32)])
-        return cls(chars, np.concatenate([[0], lines[:-1] + 1]), lines, np.empty(0, np.int64))
+        return cls(joined, chars, np.concatenate([[0], lines[:-1] + 1]), lines, np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.start)
@@ -156,19 +160,14 @@ class Texts:
 
     @cached_property
     def _sums(self) -> Hashes:
-        """Sums of the 5-grams' hashes before each place, each weighted by a power of its place."""
-        sums = np.zeros(len(self._grams) + 1, np.uint64)
-        np.cumsum(self._grams * _powers(len(self._grams))[0][: len(self._grams)], out=sums[1:])
+        """Sums of the characters before each place, each weighted by a power of its place."""
+        sums = np.zeros(len(self.chars) + 1, np.uint64)
+        np.cumsum(self.chars * _powers(len(self.chars))[0][: len(self.chars)], out=sums[1:])
         return sums
 
     def _hash(self, start: Array, end: Array) -> Hashes:
-        """A polynomial of the 5-grams from `start` to `end`, whatever stands before (Karp and Rabin 1987)."""
-        last = np.maximum(end - SHINGLE + 1, start)
-        hashes = (self._sums[last] - self._sums[start]) * _powers(len(self._grams) + 1)[1][start]
-        length = end - start
-        short = np.flatnonzero(length < SHINGLE)
-        hashes[short] = self._short(start[short], length[short])
-        return _mixed(hashes)
+        """A polynomial of the characters from `start` to `end`, whatever stands before (Karp and Rabin 1987)."""
+        return _mixed((self._sums[end] - self._sums[start]) * _powers(len(self.chars))[1][start])
 
     def _short(self, start: Array, length: Array) -> Hashes:
         hashes = length.astype(np.uint64)
@@ -182,11 +181,15 @@ def _folded(text: str) -> str:
     return _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _codes(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
-    """The characters of the texts, each text ended by a line feed."""
+def _joined(texts: Sequence[str]) -> str:
+    """The texts, each ended by a line feed; those within are spaces."""
     joined = "\n".join([*texts, ""])
-    if joined.count("\n") > len(texts):
-        joined = "\n".join([*(text.replace("\n", " ") for text in texts), ""])
+    if joined.count("\n") == len(texts):
+        return joined
+    return "\n".join([*(text.replace("\n", " ") for text in texts), ""])
+
+
+def _codes(joined: str) -> npt.NDArray[np.uint32]:
     return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4")
 
 

@@ -87,8 +87,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     folder = write_files(tmp_path_factory.mktemp("made"), _documents(request.param))
     split = SplitConfig(reworded=0.3, read=0.15, unseen=0.15)
     config = RunConfig(recipe="test", data_dir=str(folder), seed=SEEDS[0], split=split)
-    prepared = prepare(config, tmp_path_factory.mktemp("work"))
-    sample = Sample(read_documents(folder, DataConfig()), prepared.catalogue)
+    work = tmp_path_factory.mktemp("work")
+    prepared = prepare(config, work)
+    sample = Sample(read_documents(folder, DataConfig()), prepared.catalogue, work)
     splits = [sample.split(split, seed) for seed in SEEDS]
     assert splits[0].decided.use_of.tolist() == prepared.split.use_of.tolist()
     return Made(sample, splits)

@@ -5,23 +5,23 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from tradewind.catalogue import Catalogue, catalogue
+from tradewind.catalogue import Catalogue, catalogue, encode_line
 from tradewind.config import RunConfig
-from tradewind.corpus import corpus
+from tradewind.corpus import write_corpus
 from tradewind.errors import UserError
 from tradewind.kinds import KINDS
 from tradewind.preflight import check_recipe
 from tradewind.sources import drawn, iter_documents, with_pairs
 from tradewind.sources.location import locate_documents
 from tradewind.sources.record import Rejected
-from tradewind.split import TRAIN, Split, split_pairs
+from tradewind.split import DROPPED, TRAIN, Split, split_pairs
 from tradewind.stages.stage_run import StageRun
 
 
@@ -42,12 +42,12 @@ class Prepared:
         return {
             "files": len(counts.files),
             "entries": {"read": counts.entries, "converted": counts.converted, "rejected": counts.rejected},
-            "records": self.catalogue.by(0),
+            "records": self.catalogue.by("source"),
             "pairs_made": len(twins),
             "pairs": train + sum(heldout.values()),
             "train": train,
             "heldout": heldout,
-            "languages": self.catalogue.by(1),
+            "languages": self.catalogue.by("language"),
             "rejected": counts.rejected + duplicates,
             "rejected_reasons": dict(counts.reasons) | ({"near-duplicate question": duplicates} if duplicates else {}),
         }
@@ -89,32 +89,38 @@ def run(stage: StageRun) -> None:
 
 
 def write(prepared: Prepared, folder: Path) -> int:
-    """Write the four files; returns the number of the corpus's texts.
+    """Write the four files, each in the order of reading; returns the number of the corpus's texts.
 
-    Raises:
-        AssertionError: a file holds another number of lines than was counted: a fault of ours.
+    Ends the catalogue, of whose work files two become outputs.
     """
-    rows, use_of = prepared.catalogue.rows, prepared.split.use_of
-    with (folder / "train.jsonl").open("wb") as file:
-        file.writelines(compress(rows, (use_of == TRAIN).tolist()))
+    found, split = prepared.catalogue, prepared.split
     with (folder / "heldout.jsonl").open("wb") as file:
-        for code, kind in enumerate(KINDS):
-            opening = b'{"kind":"%s",' % kind.encode()
-            file.writelines(opening + row[1:] for row in compress(rows, (use_of == code).tolist()))
+        openings = [b'{"kind":"%s",' % kind.encode() for kind in KINDS]
+        is_held = (split.use_of != TRAIN) & (split.use_of != DROPPED)
+        for block in found.rows.blocks():
+            for at in np.flatnonzero(is_held[block.first : block.first + len(block)]).tolist():
+                file.write(openings[split.use_of[block.first + at]])
+                file.write(block[at][1:])
     with (folder / "rejected.jsonl").open("wb") as file:
-        file.writelines(prepared.catalogue.rejected)
-        file.writelines(_near_duplicates(prepared.catalogue))
-    with (folder / "corpus.jsonl").open("wb") as file:
-        texts = 0
-        for line in corpus(prepared.catalogue, prepared.split):
-            file.write(line)
-            texts += 1
-    return texts
+        file.writelines(block.content for block in found.rejected.blocks())
+        file.writelines(_near_duplicates(found))
+    found.rows.move(folder / "train.jsonl", split.use_of == TRAIN)
+    return write_corpus(found, split, folder / "corpus.jsonl")
 
 
 def _near_duplicates(found: Catalogue) -> Iterator[bytes]:
+    asked = msgspec.json.Decoder(_Asked).decode
     for pair in np.flatnonzero(found.twin_of >= 0).tolist():
-        row, twin = found.row(pair), found.row(int(found.twin_of[pair]))
+        row, twin = asked(found.rows[pair]), asked(found.rows[found.twin_of[pair]])
         same = "" if row.answer == twin.answer else ", with another answer"
         reason = f"near-duplicate question of {twin.id}{same}"
-        yield msgspec.json.encode(Rejected.of(row.file, row.id, reason, row.question)) + b"\n"
+        yield encode_line(Rejected.of(row.file, row.id, reason, row.question))
+
+
+class _Asked(msgspec.Struct):
+    """Of a `Row`, what a rejection tells."""
+
+    id: str
+    question: str
+    answer: str
+    file: str
