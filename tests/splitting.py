@@ -10,7 +10,7 @@ from pathlib import Path
 from documents import rows
 from tradewind import split
 from tradewind.catalogue import Catalogue, catalogue
-from tradewind.config import SplitConfig
+from tradewind.config import DataConfig, SplitConfig
 from tradewind.corpus import write_corpus
 from tradewind.kinds import KINDS, Kind
 from tradewind.lines import Lines
@@ -50,7 +50,7 @@ class Sample:
             *records,
             *(SourceFile(name, count) for name, count in Counter(r.file for r in records).items()),
         ]
-        return cls(Documents(records=records), catalogue(items, folder, 0.9), folder)
+        return cls(Documents(records=records), catalogue(items, folder, DataConfig()), folder)
 
     @cached_property
     def documents(self) -> Documents:

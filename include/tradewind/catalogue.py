@@ -13,9 +13,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from tradewind.config import DataConfig
 from tradewind.lines import Lines
 from tradewind.near_duplicates import NearDuplicates
-from tradewind.sources.record import Item, Passage, Record, Rejected, SourceFile
+from tradewind.quality import fault_of
+from tradewind.sources.record import Item, Pair, Passage, Record, Rejected, SourceFile
 from tradewind.texts import Array, Hashes, Texts
 
 _TELLING = 30  # characters of a sentence that says something of its own
@@ -63,6 +65,10 @@ class Counts:
     """Entries that became records."""
     rejected: int = 0
     """Entries that did not."""
+    pairs: int = 0
+    """Pairs that the records hold."""
+    unfit: int = 0
+    """Pairs that must not be trained on, by `quality.fault_of`."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Why they did not, by the first words of the reason."""
 
@@ -112,17 +118,17 @@ class Catalogue:
             lines.close()
 
 
-def catalogue(items: Iterable[Item], folder: Path, threshold: float) -> Catalogue:
+def catalogue(items: Iterable[Item], folder: Path, config: DataConfig) -> Catalogue:
     """Take everything in; each entry of each file must have become a record or a rejection.
 
     Args:
         folder: an empty one for the work files.
-        threshold: similarity from which a question repeats another.
+        config: from which similarity a question repeats another, and which pairs are fit to be trained on.
 
     Raises:
         AssertionError: a source lost an entry, or counted one twice: a fault of ours.
     """
-    reading = _Reading(folder, threshold)
+    reading = _Reading(folder, config)
     for item in items:
         if isinstance(item, Record):
             reading.take(item)
@@ -138,12 +144,13 @@ def catalogue(items: Iterable[Item], folder: Path, threshold: float) -> Catalogu
 class _Reading:
     """Records on their way into files and arrays, some at a time."""
 
-    def __init__(self, folder: Path, threshold: float) -> None:
+    def __init__(self, folder: Path, config: DataConfig) -> None:
         self.counts = Counts()
+        self._quality = config.quality
         self.passages, self._rejected, self._rows, self._texts, self._stems = (
             Lines(folder / name) for name in ("passages", "rejected", "rows", "texts", "stems")
         )
-        self._duplicates = NearDuplicates(threshold)
+        self._duplicates = NearDuplicates(config.near_duplicate_threshold)
         self._counted: Counter[str] = Counter()
         self._converted: Counter[str] = Counter()
         self._not_converted: Counter[str] = Counter()
@@ -162,9 +169,12 @@ class _Reading:
         self.counts.files.add(item.name)
 
     def reject(self, item: Rejected) -> None:
-        self._rejected.append(encode_line(item))
+        self._tell(item)
         self._not_converted[item.file] += item.entries
-        self.counts.reasons[item.reason.split(":")[0].split(" of ")[0]] += 1
+
+    def _tell(self, item: Rejected) -> None:
+        self._rejected.append(encode_line(item))
+        self.counts.reasons[item.kind] += 1
 
     def take(self, record: Record) -> None:
         self._batch.append(record)
@@ -218,32 +228,43 @@ class _Reading:
         self._stratum_of.extend(
             [strata.setdefault((record.source, record.language, record.has_own_text), len(strata)) for record in batch]
         )
-        self._n_pairs.extend([len(record.pairs) for record in batch])
-        self._take_pairs(batch)
+        self._take_pairs([(record, self._fit(record)) for record in batch])
         self._take_texts(batch, np.arange(first, first + len(batch)))
 
-    def _take_pairs(self, batch: list[Record]) -> None:
+    def _fit(self, record: Record) -> list[Pair]:
+        """The record's pairs that may be trained on; the others are told."""
+        fit: list[Pair] = []
+        self.counts.pairs += len(record.pairs)
+        for pair in record.pairs:
+            fault = fault_of(pair.question, pair.answer, record.language, self._quality, pair.stem)
+            if fault is None:
+                fit.append(pair)
+            else:
+                self.counts.unfit += 1
+                self._tell(Rejected.of(record.file, pair.pair_id, fault, f"{pair.question} {pair.answer}"))
+        return fit
+
+    def _take_pairs(self, batch: list[tuple[Record, list[Pair]]]) -> None:
+        self._n_pairs.extend([len(pairs) for _, pairs in batch])
         # Facts are numbered anew in each batch: none has pairs of two records.
         facts: dict[str, int] = {}
         n = self._n_facts
-        self._fact_of.extend(
-            [n + facts.setdefault(pair.fact_id, len(facts)) for record in batch for pair in record.pairs]
-        )
-        stems = [pair.stem for record in batch for pair in record.pairs]
+        self._fact_of.extend([n + facts.setdefault(pair.fact_id, len(facts)) for _, pairs in batch for pair in pairs])
+        stems = [pair.stem for _, pairs in batch for pair in pairs]
         rows = [
             Row(
                 pair.pair_id, record.text, pair.question, pair.answer, record.source, record.file,
                 record.record_id, pair.fact_id, record.language,
             )
-            for record in batch
-            for pair in record.pairs
+            for record, pairs in batch
+            for pair in pairs
         ]  # fmt: skip
         self._n_facts += len(facts)
         if rows:
             self._rows.append(_encode_lines(rows))
             questions = Texts.of(stems)
             self._stems.append(questions.joined.encode("utf-8", "surrogatepass"))
-            self._duplicates.add(questions)
+            self._duplicates.add(questions, Texts.of([row.question for row in rows]).hashes)
 
     def _take_texts(self, batch: list[Record], numbers: Array) -> None:
         texts = Texts.of([record.text for record in batch])

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from tradewind.files import sha256_of
+from tradewind.files import iter_jsonl, sha256_of
 from tradewind.split_proof import USES, Use
 
 if TYPE_CHECKING:
@@ -21,17 +21,11 @@ FOLDER = "dataset"
 METADATA = ("id", "context", "source", "file", "record_id", "fact_id", "language")
 
 
-def rows_of(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file that `write_jsonl` made, one in memory at a time."""
-    with path.open(encoding="utf-8") as file:
-        yield from map(json.loads, file)
-
-
 def pairs_of(prepare_dir: Path) -> Iterator[tuple[Use, dict[str, Any]]]:
     """Every pair with its use: those of `heldout.jsonl`, then those of `train.jsonl`."""
-    for row in rows_of(prepare_dir / "heldout.jsonl"):
+    for row in iter_jsonl(prepare_dir / "heldout.jsonl"):
         yield row["kind"], row
-    for row in rows_of(prepare_dir / "train.jsonl"):
+    for row in iter_jsonl(prepare_dir / "train.jsonl"):
         yield "train", row
 
 

@@ -42,14 +42,21 @@ class NearDuplicates:
         expected, slots = 0.75 * (1 - threshold), self._bands * self._rows
         self._most_apart = slots * expected + _DOUBT * (slots * expected * (1 - expected)) ** 0.5
         self._hashes: list[Hashes] = []
+        self._wholes: list[Hashes] = []
         self._keys: list[npt.NDArray[np.uint32]] = []
         self._sketches: list[Hashes] = []
 
-    def add(self, texts: Texts) -> None:
-        """Sketch the next questions."""
+    def add(self, texts: Texts, wholes: Hashes) -> None:
+        """Sketch the next questions.
+
+        Args:
+            texts: what they are judged by: the questions without their templates.
+            wholes: hashes of the questions as they are asked: two templates can be filled to the same text.
+        """
         digests = min_hashes(texts, self._bands * self._rows)
         numbers = texts.numbers()
         self._hashes.append(texts.hashes)
+        self._wholes.append(wholes)
         self._keys.append(_band_keys(digests.reshape(self._rows, self._bands, -1), numbers))
         self._sketches.append(_two_bits(digests))
 
@@ -61,14 +68,12 @@ class NearDuplicates:
         """
         if not self._hashes:
             return np.empty(0, np.int64)
-        _, first, inverse = np.unique(np.concatenate(self._hashes), return_index=True, return_inverse=True)
-        same = first[inverse]
-        self._hashes.clear()
+        same = _first(self._hashes)
         near = self._near(np.flatnonzero(same == np.arange(len(same))), question)
         twin = near[same]  # what is the same as a near-duplicate repeats what that one does
         exact = (twin < 0) & (same != np.arange(len(same)))
         twin[exact] = same[exact]
-        return twin
+        return _rooted(twin, _first(self._wholes))
 
     def _near(self, members: Array, question: Callable[[int], str]) -> Array:
         keys = np.concatenate(self._keys, axis=1)
@@ -94,6 +99,30 @@ class NearDuplicates:
             if near[later] < 0 and near[earlier] < 0:
                 near[later] = earlier
         return near
+
+
+def _first(hashes: list[Hashes]) -> Array:
+    """For each question the first one of its hash; empties the list."""
+    _, first, inverse = np.unique(np.concatenate(hashes), return_index=True, return_inverse=True)
+    hashes.clear()
+    found: Array = first[inverse]
+    return found
+
+
+def _rooted(twin: Array, asked: Array) -> Array:
+    """The twins, with each question that is asked like an earlier one as its twin; no twin has a twin itself.
+
+    Args:
+        twin: an earlier question, or -1.
+        asked: the first question that is asked in the same words.
+    """
+    again = (twin < 0) & (asked != np.arange(len(asked)))
+    twin[again] = asked[again]
+    while True:
+        further = np.where(twin >= 0, twin[twin], -1)
+        if not (further >= 0).any():
+            return twin
+        twin = np.where(further >= 0, further, twin)
 
 
 def similarities(ones: Sequence[str], others: Sequence[str]) -> npt.NDArray[np.float64]:

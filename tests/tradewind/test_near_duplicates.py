@@ -17,11 +17,14 @@ WORDS = re.findall(
 )
 
 
-def _found(*stems: str, threshold: float = 0.9, at_once: int = 50) -> list[tuple[str, str]]:
-    """Each near-duplicate with what it repeats, by their places."""
+def _found(
+    *stems: str, threshold: float = 0.9, at_once: int = 50, questions: tuple[str, ...] = ()
+) -> list[tuple[str, str]]:
+    """Each near-duplicate with what it repeats, by their places; `questions` where they are more than their stems."""
+    questions = questions or stems
     search = NearDuplicates(threshold)
     for at in range(0, len(stems), at_once):
-        search.add(Texts.of(stems[at : at + at_once]))
+        search.add(Texts.of(stems[at : at + at_once]), Texts.of(questions[at : at + at_once]).hashes)
     return [(str(at), str(twin)) for at, twin in enumerate(search.find(stems.__getitem__).tolist()) if twin >= 0]
 
 
@@ -40,6 +43,19 @@ def test_case_spaces_punctuation_and_width_make_no_new_question(again: str) -> N
 
 def test_composed_and_decomposed_hangul_are_the_same_question() -> None:
     assert _found("신용장이란?", "신용장이란?") == [("1", "0")]
+
+
+def test_questions_that_two_templates_fill_alike_are_the_same_whatever_their_stems() -> None:
+    stems = ("신용장", "신용장(L/C)", "envelope", "Envelope.")
+    asked = ("'신용장(L/C)' 이란?", "'신용장(L/C)' 이란?", "What is an envelope?", "What, then, is it?")
+    assert _found(*stems, questions=asked) == [("1", "0"), ("3", "2")]
+
+
+def test_what_repeats_a_question_that_repeats_another_names_the_first() -> None:
+    long = "Under which rule does the seller hand over the goods to the carrier at the place"
+    stems = ("another stem altogether", f"{long} named?", f"{long} named!", f"{long} name?")
+    asked = ("Which rule is it?", "Which rule is it?", "second", "third")
+    assert _found(*stems, questions=asked) == [("1", "0"), ("2", "0"), ("3", "0")]
 
 
 def test_the_earlier_question_is_kept_and_each_later_one_names_it() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tradewind.reporting.sampling import Reservoir
+from tradewind.sources.record import reason_kind
 from tradewind.split_proof import USES, Use
 
 FIELDS = ("question", "answer", "context")
@@ -17,10 +17,6 @@ ROWS_PER_SOURCE = 10
 EXAMPLES_PER_REASON = 3
 MOST_REASONS = 100
 _OTHER = "other reasons"
-
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_OF_PAIR = re.compile(r"(?<=near-duplicate question) of .*?(?=, with another answer$|$)", re.DOTALL)
-_NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
 
 @dataclass(frozen=True)
@@ -91,11 +87,6 @@ class DatasetFacts:
     def length_rows(self) -> list[LengthRow]:
         """The spread of each field's lengths."""
         return [_spread(field, by_source.values()) for field, by_source in self.lengths.items()]
-
-
-def reason_kind(reason: str) -> str:
-    """What reasons have in common that differ in names, numbers and quoted text alone."""
-    return _NUMBER.sub("n", _QUOTED.sub("'…'", _OF_PAIR.sub("", reason)))[:120]
 
 
 def _spread(field: str, counters: Iterable[Counter[int]]) -> LengthRow:

@@ -17,6 +17,11 @@ _HALF = re.compile("[\ud800-\udfff]")
 Source = Literal["exam", "term", "qa", "transcript"]
 
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_OF_PAIR = re.compile(r"(?<=near-duplicate question) of .*?(?=, with another answer$|$)", re.DOTALL)
+_NUMBER = re.compile(r"\d[\d,.]*\d|\d")
+
+
 @dataclass(frozen=True)
 class Pair:
     """One question with its answer."""
@@ -76,6 +81,11 @@ class Rejected:
         except RecursionError:  # what could just be read may be a level too deep to be written
             text = "nested too deeply to be shown"
         return cls(file, place, reason, text[:200].encode("utf-8", "replace").decode("utf-8"))
+
+    @property
+    def kind(self) -> str:
+        """What it has in common with others of its reason."""
+        return reason_kind(self.reason)
 
 
 @dataclass(frozen=True)
@@ -143,6 +153,11 @@ def language_of(text: str) -> Language:
 def is_broken(*texts: str) -> bool:
     """Whether a text holds half of a character (a lone surrogate), which no file can hold."""
     return any(_HALF.search(text) for text in texts)
+
+
+def reason_kind(reason: str) -> str:
+    """What reasons have in common that differ in names, numbers and quoted text alone."""
+    return _NUMBER.sub("n", _QUOTED.sub("'…'", _OF_PAIR.sub("", reason)))[:120]
 
 
 def one_line(text: str) -> str:

@@ -52,7 +52,7 @@ def run(stage: StageRun) -> None:
         "unanswered": len(mine) - answered,
         "pairs": kept.pairs,
         "rejected": len(kept.rejected),
-        "rejected_reasons": dict(Counter(item.reason.split(":")[0].split(" (")[0] for item in kept.rejected)),
+        "rejected_reasons": dict(Counter(item.kind for item in kept.rejected)),
         **counts,
         "bill": bill,
     }

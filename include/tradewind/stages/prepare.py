@@ -22,6 +22,7 @@ from tradewind.sources import drawn, iter_documents, with_pairs
 from tradewind.sources.location import locate_documents
 from tradewind.sources.record import Rejected
 from tradewind.split import DROPPED, TRAIN, Split, split_pairs
+from tradewind.stages.data_set import publish_data_set
 from tradewind.stages.stage_run import StageRun
 
 
@@ -37,18 +38,23 @@ class Prepared:
         counts, twins = self.catalogue.counts, self.catalogue.twin_of
         duplicates = int(np.count_nonzero(twins >= 0))
         heldout, train = self.split.heldout(), self.split.train
-        if train + sum(heldout.values()) + duplicates != len(twins):
-            raise AssertionError(f"{len(twins)} pairs, {train} to train on, {heldout} held out, {duplicates} rejected")
+        if train + sum(heldout.values()) + duplicates + counts.unfit != counts.pairs:
+            raise AssertionError(
+                f"{counts.pairs} pairs, {train} to train on, {heldout} held out, "
+                f"{duplicates} near-duplicates, {counts.unfit} unfit"
+            )
         return {
             "files": len(counts.files),
             "entries": {"read": counts.entries, "converted": counts.converted, "rejected": counts.rejected},
             "records": self.catalogue.by("source"),
-            "pairs_made": len(twins),
+            "pairs_made": counts.pairs,
             "pairs": train + sum(heldout.values()),
             "train": train,
             "heldout": heldout,
             "languages": self.catalogue.by("language"),
-            "rejected": counts.rejected + duplicates,
+            "rejected": counts.rejected + counts.unfit + duplicates,
+            "unfit": counts.unfit,
+            "near_duplicates": duplicates,
             "rejected_reasons": dict(counts.reasons) | ({"near-duplicate question": duplicates} if duplicates else {}),
         }
 
@@ -65,7 +71,7 @@ def prepare(config: RunConfig, folder: Path, extracted: Sequence[Path] = ()) -> 
     """
     data_dir = locate_documents(config.data_dir)
     documents = chain(iter_documents(data_dir, config.data), drawn.read(extracted))
-    found = catalogue(with_pairs(documents, data_dir), folder, config.data.near_duplicate_threshold)
+    found = catalogue(with_pairs(documents, data_dir), folder, config.data)
     try:
         split = split_pairs(found, config.split, config.seed)
     except UserError as error:
@@ -74,7 +80,7 @@ def prepare(config: RunConfig, folder: Path, extracted: Sequence[Path] = ()) -> 
 
 
 def run(stage: StageRun) -> None:
-    """Write `train.jsonl`, `heldout.jsonl`, `corpus.jsonl` and `rejected.jsonl`."""
+    """Write `train.jsonl`, `heldout.jsonl`, `corpus.jsonl` and `rejected.jsonl`, and the data set that they make up."""
     check_recipe(stage.config)
     folder = stage.work / "reading"
     shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed
@@ -86,6 +92,7 @@ def run(stage: StageRun) -> None:
     stage.metrics = prepared.counts() | {"corpus_texts": texts}
     if rejected := stage.metrics["rejected"]:
         stage.warn(f"{rejected} could not be used; prepare/rejected.jsonl says which and why")
+    publish_data_set(stage)
 
 
 def write(prepared: Prepared, folder: Path) -> int:

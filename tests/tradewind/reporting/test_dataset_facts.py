@@ -8,8 +8,9 @@ from collections import Counter
 import pytest
 
 from prepared_rows import row
-from tradewind.reporting.dataset_facts import MOST_REASONS, DatasetFacts, reason_kind
+from tradewind.reporting.dataset_facts import MOST_REASONS, DatasetFacts
 from tradewind.reporting.sampling import Reservoir
+from tradewind.sources.record import reason_kind
 
 
 def test_a_reservoir_keeps_no_more_than_its_size_and_counts_all() -> None:
