@@ -102,7 +102,7 @@ class Catalogue:
 
     @property
     def n_records(self) -> int:
-        """N."""
+        """How many records were read."""
         return len(self.stratum_of)
 
     def by(self, part: Literal["source", "language"]) -> dict[str, int]:

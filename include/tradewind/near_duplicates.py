@@ -21,7 +21,7 @@ _SLOTS = 64
 _RECALL = 0.9999
 _NEIGHBOURS = 8
 """With how many others of a bucket a question is compared, which bounds the work for questions of one template."""
-_AT_ONCE = 4096
+_PAIRS_AT_ONCE = 256
 _DOUBT = 4.0  # standard deviations of an estimated similarity
 
 
@@ -88,8 +88,8 @@ class NearDuplicates:
         pairs = np.unique(np.concatenate(likely))
         one, other = pairs >> 32, pairs & 0xFFFFFFFF
         sure = np.zeros(len(pairs), np.bool_)
-        for at in range(0, len(pairs), _AT_ONCE):
-            part = slice(at, at + _AT_ONCE)
+        for at in range(0, len(pairs), _PAIRS_AT_ONCE):
+            part = slice(at, at + _PAIRS_AT_ONCE)
             similar = similarities(*([question(index) for index in side[part].tolist()] for side in (one, other)))
             sure[part] = similar >= self._threshold
         one, other = one[sure], other[sure]
@@ -195,16 +195,22 @@ def _candidates(keys: npt.NDArray[np.uint32], members: Array) -> Iterator[tuple[
     for band in range(bands):
         left, key = members, keys[band, members].astype(np.uint64)
         for depth in range(1, bands + 1):
-            packed = np.sort(key << np.uint64(32) | left.astype(np.uint64))
-            left, key = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64), packed >> np.uint64(32)
-            first = np.flatnonzero(np.append([True], key[1:] != key[:-1])) if len(key) else left
-            size = np.repeat(np.diff(np.append(first, len(key))), np.diff(np.append(first, len(key))))
-            large = size > _NEIGHBOURS + 1 if depth < bands else np.zeros(len(size), np.bool_)
+            left, key, size = _buckets(left, key)
+            large = size > (_NEIGHBOURS + 1 if depth < bands else len(left))
             yield from _neighbours(left[(size > 1) & ~large], key[(size > 1) & ~large])
             left, key = left[large], key[large]
             if not len(left):
                 break
             key = (key * np.uint64(0x9E3779B1) ^ keys[(band + depth) % bands, left]) & np.uint64(0xFFFFFFFF)
+
+
+def _buckets(members: Array, key: Hashes) -> tuple[Array, Hashes, Array]:
+    """Members and their 32-bit keys, sorted by key, with the size of each one's bucket."""
+    packed = np.sort(key << np.uint64(32) | members.astype(np.uint64))
+    members, key = (packed & np.uint64(0xFFFFFFFF)).astype(np.int64), packed >> np.uint64(32)
+    first = np.flatnonzero(np.diff(key, prepend=~key[:1]))
+    size = np.diff(first, append=len(key))
+    return members, key, np.repeat(size, size)
 
 
 def _neighbours(members: Array, key: Hashes) -> Iterator[tuple[Array, Array]]:

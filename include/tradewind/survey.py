@@ -24,7 +24,9 @@ def survey(config: RunConfig) -> str:
     if config.extract is not None:
         return _before_extraction(config)
     with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-        counts = prepare(config, Path(folder)).counts()
+        prepared = prepare(config, Path(folder))
+        prepared.catalogue.close()
+        counts = prepared.counts()
     heldout = ", ".join(f"{kind} {count}" for kind, count in counts["heldout"].items())
     return (
         f"{counts['files']} files, {sum(counts['records'].values())} records; "

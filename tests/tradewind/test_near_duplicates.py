@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
+from datasketch import MinHash
 
-from tradewind.near_duplicates import NearDuplicates
+from tradewind import near_duplicates
+from tradewind.near_duplicates import NearDuplicates, min_hashes, similarities
 from tradewind.texts import Texts, normalise, shingles
 
 WORDS = re.findall(
@@ -124,3 +130,94 @@ def test_texts_shorter_than_a_shingle_are_compared_whole() -> None:
 @pytest.mark.parametrize(("text", "plain"), [("A_b--C d", "a b c d"), ("  Straße\n", "strasse"), ("%?", "")])
 def test_normalised_text_is_letters_and_digits_in_single_spaces(text: str, plain: str) -> None:
     assert normalise(text) == plain
+
+
+def test_many_sketches_at_once_are_those_of_the_library() -> None:
+    texts = Texts.of([" ".join(WORDS[at : at + 9]) for at in range(20)] + ["신용장이란 무엇인가", "FOB", ""])
+    grams, first = texts.shingles()
+    sketches = min_hashes(texts, 60)
+    for index, part in enumerate(np.split((grams >> np.uint64(32)).tolist(), first[1:])):
+        sketch = MinHash(num_perm=60, seed=1, hashfunc=lambda gram: gram)
+        sketch.update_batch([int(gram) for gram in part])
+        assert sketches[:, index].tolist() == sketch.hashvalues.tolist()
+
+
+KOREAN = [
+    "매수인",
+    "매도인",
+    "운송인",
+    "은행",
+    "항구",
+    "화물",
+    "보험",
+    "운임",
+    "신용장",
+    "관세",
+    "송장",
+    "선하증권",
+    "대리인",
+    "선박",
+    "컨테이너",
+    "물품",
+    "인도",
+    "위험",
+    "비용",
+    "규칙",
+    "계약",
+    "지급",
+    "서류",
+]
+
+
+def test_korean_questions_are_found_as_surely_as_english_ones() -> None:
+    rng = random.Random(11)
+    cases = 0
+    while cases < 150:
+        words = rng.choices(KOREAN, k=60)
+        changed = list(words)
+        changed[rng.randrange(60)] = rng.choice(KOREAN)
+        one, other = " ".join(words), " ".join(changed)
+        if 0.9 <= len(shingles(one) & shingles(other)) / len(shingles(one) | shingles(other)) < 1:
+            assert _found(one, other) == [("1", "0")]
+            cases += 1
+
+
+def test_what_repeats_a_dropped_question_alone_is_kept() -> None:
+    words = [f"{word}{word[::-1]}" for word in WORDS]
+    first = " ".join(words)
+    second = " ".join([*words, "tail"])
+    third = " ".join([*words, "tail", "longer", "end"])
+    similar = similarities([first, second, first], [second, third, third])
+    assert [similarity >= 0.96 for similarity in similar] == [True, True, False]
+    assert _found(first, second, third, threshold=0.96) == [("1", "0")]
+    assert _found(second, third, threshold=0.96) == [("1", "0")]
+
+
+def test_similarities_are_exact() -> None:
+    rng = random.Random(2)
+    ones = [" ".join(rng.choices(WORDS, k=rng.randint(0, 20))) for _ in range(200)]
+    others = [one[: rng.randint(0, len(one))] + rng.choice(["", "s", " 신용장"]) for one in ones]
+    expected = [
+        len(shingles(one) & shingles(other)) / len(shingles(one) | shingles(other))
+        for one, other in zip(ones, others, strict=True)
+    ]
+    assert similarities(ones, others).tolist() == expected
+
+
+def test_questions_of_one_template_are_compared_with_few_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(4)
+    template = "Which of the rules that the parties agreed upon in the contract of sale applies to the {} in {}"
+    stems = [template.format("".join(rng.choices("abcdefghij", k=8)), rng.choice(WORDS)) for _ in range(3000)]
+    stems += [stem.replace("Which", "Whichh") for stem in rng.sample(stems, 100)]
+    compared = Counter[int]()
+
+    def counted(keys: Any, members: Any) -> Iterator[Any]:
+        for one, other in candidates(keys, members):
+            compared.update([*one.tolist(), *other.tolist()])
+            yield one, other
+
+    candidates = near_duplicates._candidates
+    monkeypatch.setattr(near_duplicates, "_candidates", counted)
+    assert len(_found(*stems)) >= 100
+    bands, _ = near_duplicates._bands(0.9)
+    assert max(compared.values()) <= bands * 2 * near_duplicates._NEIGHBOURS

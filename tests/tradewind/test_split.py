@@ -37,7 +37,7 @@ def _records(count: int, wordings: int) -> list[Record]:
     for number in range(count):
         name = f"record {number}"
         pairs = tuple(
-            Pair(f"{name}/{n}", name, f"Q{number}-{n}?", "A", f"Q{number}-{n}?") for n in range(1, wordings + 1)
+            Pair(f"{name}/{n}", name, f"Q{number}-{n}?", "It is so.", f"Q{number}-{n}?") for n in range(1, wordings + 1)
         )
         records.append(Record(name, "term", "terms.json", "en", f"Text of {name}.", pairs))
     return records

@@ -87,6 +87,7 @@ def run(stage: StageRun) -> None:
     folder.mkdir()
     prepared = prepare(stage.config, folder, [stage.input(name) for name in stage.inputs])
     texts = write(prepared, stage.work)
+    prepared.catalogue.close()
     shutil.rmtree(folder)
     stage.outputs += ["train.jsonl", "heldout.jsonl", "corpus.jsonl", "rejected.jsonl"]
     stage.metrics = prepared.counts() | {"corpus_texts": texts}
@@ -98,7 +99,7 @@ def run(stage: StageRun) -> None:
 def write(prepared: Prepared, folder: Path) -> int:
     """Write the four files, each in the order of reading; returns the number of the corpus's texts.
 
-    Ends the catalogue, of whose work files two become outputs.
+    Two of the catalogue's work files become outputs; it cannot be written again.
     """
     found, split = prepared.catalogue, prepared.split
     with (folder / "heldout.jsonl").open("wb") as file:

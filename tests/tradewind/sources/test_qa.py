@@ -64,7 +64,7 @@ def test_a_pair_without_a_context_is_never_read_since_its_text_is_its_answer(rea
     (tmp_path / "work").mkdir()
     sample = Sample.of(read(*alone, *told).records, tmp_path / "work")
     split = sample.split(SplitConfig(reworded=0, read=0.3, unseen=0.1, min_items=2), seed=1)
-    assert len(split.heldout["read"]) == 24
+    assert len(split.heldout["read"]) == 12
     assert all(record.has_own_text for record, _ in split.heldout["read"])
 
 
