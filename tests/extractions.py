@@ -58,4 +58,5 @@ def resolve_for(documents: Path, server: LlmServer, **settings: Any) -> RunConfi
 def _stated(server: LlmServer, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The block `extract`; its passages are short, so that there are many."""
     own = {"model": "m", "base_url": server.base_url, "price": PRICE, "passage_tokens": 96, "overlap_tokens": 0}
+    own["patience"] = 1.0
     return {**own, **settings}

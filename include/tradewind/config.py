@@ -251,8 +251,13 @@ class ExtractConfig(ServerConfig):
     response_format: Literal["json_schema", "json_object", "text"] = "json_schema"
     """What is tried first; a server that refuses it is asked in the next weaker form."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
-    attempts: Annotated[int, Field(ge=1, le=20)] = 5
-    """Tries for each passage, over faults of the server and answers that cannot be used."""
+    """Requests under way at once, in each shard."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """How often a passage is asked about until its answer can be used."""
+    patience: Annotated[float, Field(ge=0)] = 300.0
+    """Seconds for which a request is sent again while the server is busy, broken or out of reach."""
+    retry_failed: bool = False
+    """Ask again about passages that the model refused, or answered in no usable way, in earlier runs."""
     shards: Annotated[int, Field(ge=1, le=1000)] = 1
     """Into how many tasks Airflow divides the passages."""
     batch: bool = False

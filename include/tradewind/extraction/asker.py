@@ -27,11 +27,17 @@ _LONGEST_WAIT = 300.0
 
 
 class UnansweredError(Exception):
-    """No usable answer was to be had; `raw` holds what came instead, the last one last."""
+    """No usable answer was to be had.
 
-    def __init__(self, why: str, raw: list[str]) -> None:
+    Attributes:
+        raw: what came instead, the last one last.
+        passing: it was the server's fault, and may be mended when it is asked another time.
+    """
+
+    def __init__(self, why: str, raw: list[str], *, passing: bool = False) -> None:
         super().__init__(why)
         self.raw = raw
+        self.passing = passing
 
 
 class Asker:
@@ -43,6 +49,7 @@ class Asker:
         self._store = store
         self._run = run
         self._config = config
+        self._longest = config.max_completion_tokens
         self.counts: Counter[str] = Counter()
 
     async def ask(self, question: Question, read: Callable[[str], _T]) -> _T:
@@ -52,26 +59,30 @@ class Asker:
             read: raises UnusableAnswerError for a text that is not of the form asked for.
 
         Raises:
-            UnansweredError: after as many tries as the recipe allows, or at once where the server or
-                the model refuses this one.
+            UnansweredError: after as many tries as the recipe allows, at once where the server or the
+                model refuses this one, or where it did so in an earlier run.
             BudgetReachedError: the next request could pass the budget; it is not sent.
             UserError: the server refuses every request.
         """
-        from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+        from tenacity import AsyncRetrying, retry_if_exception_type
 
         key = question.key(self._config.model, self._config.temperature)
+        if not self._config.retry_failed and (failure := self._store.failure(key)) is not None:
+            self.counts["from the store"] += 1
+            raise UnansweredError(*failure)
         raw: list[str] = []
         tries = AsyncRetrying(
-            stop=stop_after_attempt(self._config.attempts),
+            stop=_Patience(self._config),
             wait=_pause,
             retry=retry_if_exception_type((PassingFaultError, UnusableAnswerError)),
             reraise=True,
         )
         try:
             return await tries(self._answer, question, key, read, raw)
-        except (PassingFaultError, UnusableAnswerError) as error:
-            raise UnansweredError(f"{error}, after {self._config.attempts} tries", raw) from error
-        except RefusedError as error:
+        except PassingFaultError as error:
+            raise UnansweredError(str(error), raw, passing=True) from error
+        except (RefusedError, UnusableAnswerError) as error:
+            self._store.fail(key, str(error), raw)
             raise UnansweredError(str(error), raw) from error
 
     def known(self, question: Question) -> str | None:
@@ -98,7 +109,7 @@ class Asker:
 
     async def _enter(self, question: Question, key: str) -> int | str:
         """The ledger's number for a request that may be sent, or the answer that is there already."""
-        usage = most_tokens(question, self._config)
+        usage = most_tokens(question, self._longest)
         most = Spent(usage, usage.cost(self._config.price))
         while True:
             if (known := self._store.answer(key)) is not None:
@@ -126,13 +137,31 @@ class Asker:
         except UnusableAnswerError as error:
             self._close(number, completion.usage)
             raw.append(completion.text)
-            raise UnusableAnswerError("cut off by max_completion_tokens" if completion.cut_off else error) from error
+            if completion.cut_off:  # and would be at the same place again
+                raise RefusedError("the answer was cut off by max_completion_tokens", completion.usage) from error
+            raise
         self._close(number, completion.usage, (completion.text, completion.model))
         return answer
 
     def _close(self, number: int, usage: Usage | None, answer: tuple[str, str] | None = None) -> None:
+        if usage is not None and usage.completion_tokens > self._longest:
+            log.warning("extract: the server wrote %d tokens, more than it was allowed", usage.completion_tokens)
+            self._longest = usage.completion_tokens  # what it did once it may do again: the budget reckons with it
         spent = None if usage is None else Spent(usage, usage.cost(self._config.price))
         self._store.close_request(number, spent, answer)
+
+
+class _Patience:
+    """When to stop: unusable answers are counted, a server's faults are waited out."""
+
+    def __init__(self, config: ExtractConfig) -> None:
+        self._config = config
+        self._unusable = 0
+
+    def __call__(self, state: RetryCallState) -> bool:
+        if isinstance(state.outcome.exception() if state.outcome else None, UnusableAnswerError):
+            self._unusable += 1
+        return self._unusable >= self._config.attempts or (state.seconds_since_start or 0) >= self._config.patience
 
 
 def _pause(state: RetryCallState) -> float:

@@ -71,7 +71,8 @@ class Batches:
 
     async def _send(self, missing: dict[str, Question], read: Read) -> None:
         name = uuid.uuid4().hex
-        most = {key: self._spent(most_tokens(question, self._config)) for key, question in missing.items()}
+        longest = self._config.max_completion_tokens
+        most = {key: self._spent(most_tokens(question, longest)) for key, question in missing.items()}
         entered, reached = self._store.open_batch(name, self._run, most, self._config.budget)
         if reached is not None:
             log.warning("extract: %s has room for %d of %d requests", reached, len(entered), len(missing))

@@ -41,6 +41,8 @@ class Unanswered:
     chunk: Chunk
     reason: str
     raw: tuple[str, ...] = ()
+    passing: bool = False
+    """It may have an answer when the server is asked another time."""
 
 
 async def draw(chunk: Chunk, asker: Asker, config: ExtractConfig) -> Drawn | Unanswered:
@@ -49,7 +51,7 @@ async def draw(chunk: Chunk, asker: Asker, config: ExtractConfig) -> Drawn | Una
         text = await asker.ask(summary(chunk.text, chunk.language), read_text) if config.summarise else chunk.text
         facts, faults = await asker.ask(extraction(text, chunk.language, config), read_pairs)
     except UnansweredError as error:
-        return Unanswered(chunk, str(error), tuple(error.raw))
+        return Unanswered(chunk, str(error), tuple(error.raw), error.passing)
     return Drawn(chunk, tuple(facts), tuple(faults), text if config.summarise else None)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
-from tradewind.config import ExtractConfig, Language
+from tradewind.config import ExtractConfig, Language, RunConfig
+from tradewind.errors import UserError
 from tradewind.sentences import sentences
 from tradewind.sources.record import Passage, language_of
 
@@ -41,6 +45,35 @@ def chunks(passages: Iterable[Passage], config: ExtractConfig, count: Count) -> 
         fitting = [piece for part in parts for piece in _fitting(part, config.passage_tokens, count)]
         for number, text in enumerate(_packed(fitting, config, count), 1):
             yield Chunk(file, number, text, language_of(text))
+
+
+def cut_digest(cut: Sequence[Chunk]) -> str:
+    """A hash of all pieces, by which shards that were cut otherwise are told apart."""
+    text = json.dumps([[chunk.name, chunk.text] for chunk in cut], ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check_groups(cut: Sequence[Chunk], config: RunConfig, data_dir: Path) -> None:
+    """Tell before anything is paid for where too few texts are to be held out.
+
+    Pieces that share a sentence stay together in the split, so with an overlap a text is held out whole.
+
+    Raises:
+        UserError: a share of the texts that the recipe holds out is none, and no other documents are there.
+    """
+    others = any(
+        next((data_dir / name).glob("*"), None) for name in ("term_data", "qa_data", "transcript_data/success")
+    )
+    if config.extract is None or config.extract.overlap_tokens == 0 or config.data.datasets or others or not cut:
+        return
+    texts = {language: {chunk.file for chunk in cut if chunk.language == language} for language in ("en", "ko")}
+    for kind in ("read", "unseen"):
+        share = getattr(config.split, kind)
+        if share > 0 and not any(round(len(files) * share) for files in texts.values()):
+            raise UserError(
+                f"split.{kind}: {share} of {sum(map(len, texts.values()))} texts is none to hold out (passages that "
+                "overlap stay together); raise it, set it to 0, set extract.overlap_tokens to 0, or add texts"
+            )
 
 
 def _packed(parts: list[str], config: ExtractConfig, count: Count) -> Iterator[str]:

@@ -71,6 +71,7 @@ class Server:
         self._format: str = config.response_format
         self._temperature = config.temperature
         self._limit = "max_completion_tokens"
+        self._system_role = True
         self._answered = False
         self._refused = 0
 
@@ -78,7 +79,7 @@ class Server:
         """The request, with what the server has not refused so far."""
         body: dict[str, Any] = {
             "model": self._config.model,
-            "messages": question.messages,
+            "messages": question.messages if self._system_role else question.single_message,
             self._limit: self._config.max_completion_tokens,
         }
         if self._temperature is not None:
@@ -110,7 +111,9 @@ class Server:
             raise self._judged(error, body) from error
         except (openai.APIConnectionError, openai.APIResponseValidationError, TimeoutError) as error:
             said = "no answer within the time limit" if _is_timeout(error) else f"{type(error).__name__}"
-            raise PassingFaultError(said) from error
+            # What never reached the server cannot have been charged.
+            unsent = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+            raise PassingFaultError(said, usage=Usage() if unsent else None) from error
         except ValueError as error:  # a body that is announced as JSON and is none
             raise PassingFaultError("a reply that is no JSON") from error
         self._answered = True
@@ -124,7 +127,7 @@ class Server:
             return UserError(f"extract: {where}: the account's quota is used up; add to it, then clear the task")
         if status in (408, 409, 425, 429) or status >= 500:
             return PassingFaultError(f"HTTP {status}", after=_retry_after(error.response.headers), usage=Usage(1))
-        if status == 400 and self._give_in(error, body):
+        if status in (400, 422) and self._give_in(error, body):
             return WeakerFormError(said, usage=Usage(1))
         self._refused += 1
         if status in (401, 403, 404) or (self._refused >= _ALL_REFUSED and not self._answered):
@@ -149,18 +152,21 @@ class Server:
         if "max_completion_tokens" in body and "max_completion_tokens" in text:
             self._limit = "max_tokens"
             return True
+        if len(body["messages"]) > 1 and "system" in text.casefold() and "role" in text.casefold():
+            self._system_role = False  # such as Gemma's own chat template
+            return True
         return False
 
 
-def most_tokens(question: Question, config: ExtractConfig) -> Usage:
-    """The most one request can cost: no tokenizer makes more tokens than there are bytes.
+def most_tokens(question: Question, longest: int) -> Usage:
+    """The most one request can cost whose answer has `longest` tokens: no tokenizer makes more tokens than bytes.
 
     The schema is part of the prompt for servers that show it to the model; 16 tokens cover a
     message's frame, of which OpenAI's have 3 to 4.
     """
     sizes = [len(message["content"].encode()) + 16 for message in question.messages]
     schema = len(json.dumps(question.schema)) if question.schema is not None else 0
-    return Usage(1, sum(sizes) + schema, config.max_completion_tokens)
+    return Usage(1, sum(sizes) + schema, longest)
 
 
 def read_completion(reply: ChatCompletion | str) -> Completion:

@@ -6,6 +6,7 @@ no answer that it had, and pays for none twice. A local disk: its locks are the 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,9 @@ from tradewind.extraction.usage import Spent, Usage
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answer (
   key TEXT PRIMARY KEY, text TEXT NOT NULL, model TEXT NOT NULL, made_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failure (
+  key TEXT PRIMARY KEY, why TEXT NOT NULL, raw TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS request (
   id INTEGER PRIMARY KEY, run TEXT NOT NULL, key TEXT NOT NULL, state TEXT NOT NULL, session TEXT NOT NULL,
@@ -82,6 +86,15 @@ class AnswerStore:
         """The text of an answer that was paid for."""
         row = self._db.execute("SELECT text FROM answer WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
+
+    def failure(self, key: str) -> tuple[str, list[str]] | None:
+        """Why a question has no usable answer, and what came instead, if that is known for good."""
+        row = self._db.execute("SELECT why, raw FROM failure WHERE key = ?", (key,)).fetchone()
+        return None if row is None else (str(row[0]), json.loads(row[1]))
+
+    def fail(self, key: str, why: str, raw: list[str]) -> None:
+        """Keep it, so that no later run pays for the same."""
+        self._db.execute("INSERT OR REPLACE INTO failure VALUES (?, ?, ?)", (key, why, json.dumps(raw)))
 
     def forget(self, key: str) -> None:
         """Drop an answer that turned out not to be one."""
@@ -189,6 +202,7 @@ class AnswerStore:
                     "INSERT OR REPLACE INTO answer SELECT key, ?, ?, ? FROM request WHERE id = ?",
                     (*answer, now, number),
                 )
+                self._db.execute("DELETE FROM failure WHERE key = (SELECT key FROM request WHERE id = ?)", (number,))
 
     def bill(self, run: str) -> Spent:
         """What the server said that this run's requests cost."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.config import ExtractConfig
-from tradewind.errors import UserError
+from tradewind.errors import TemporaryError, UserError
 from tradewind.extraction.asker import Asker
 from tradewind.extraction.documents import digest, unextracted
 from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, each, fill_by_batch, verify
 from tradewind.extraction.grounding import Vectors
 from tradewind.extraction.keep import Kept, doubted, keep, ungrounded
-from tradewind.extraction.passages import Chunk, chunks
+from tradewind.extraction.passages import Chunk, check_groups, chunks, cut_digest
 from tradewind.extraction.reply import Candidate
 from tradewind.extraction.store import AnswerStore
 from tradewind.files import write_jsonl
@@ -36,17 +36,23 @@ def run(stage: StageRun) -> None:
         raise StageSkipped("the recipe draws no pairs from running text (it has no block extract)")
     server_key(config, "extract")
     data_dir = locate_documents(stage.config.data_dir)
-    mine = [chunk for place, chunk in enumerate(_chunks(stage, config, data_dir)) if stage.shard.holds(place)]
+    documents = digest(data_dir)
+    cut = list(_chunks(stage, config, data_dir))
+    check_groups(cut, stage.config, data_dir)
+    mine = [chunk for place, chunk in enumerate(cut) if stage.shard.holds(place)]
     store = AnswerStore(answers_file())
     try:
         passages, kept, counts = asyncio.run(_extract(stage, config, mine, store))
         bill = _bill(store, stage, config)
     finally:
         store.close()
+    if digest(data_dir) != documents:
+        raise UserError(f"{data_dir}: the texts changed while they were read; clear the task: no answer is lost")
     _write(stage, kept, [passage for passage in passages if isinstance(passage, Unanswered)])
     answered = sum(isinstance(passage, Drawn) for passage in passages)
     stage.metrics = {
-        "documents": digest(data_dir),
+        "documents": documents,
+        "cut": cut_digest(cut),
         "passages": len(mine),
         "answered": answered,
         "unanswered": len(mine) - answered,
@@ -93,6 +99,7 @@ async def _extract(
             mine, lambda chunk: draw(chunk, asker, config), at_once=config.concurrency, what="extract"
         )
         _stop_or_warn(stage, config, reached, found)
+        _stop_if_silent(found)
         passages = [item or Unanswered(chunk, f"not asked: {reached}") for chunk, item in zip(mine, found, strict=True)]
         drawn = [passage for passage in passages if isinstance(passage, Drawn)]
         unsupported = ungrounded(drawn, stage.config, lambda texts: _embed(texts, stage))
@@ -132,6 +139,13 @@ def _embed(texts: Sequence[str], stage: StageRun) -> Vectors:
 def _run(stage: StageRun) -> str:
     """The ledger's name for this run: all its shards and tries share one budget."""
     return os.environ.get("TRADEWIND_JOB_ID") or str(stage.run_dir.path)
+
+
+def _stop_if_silent(found: Sequence[Drawn | Unanswered | None]) -> None:
+    """A server that gave no answer at all is one to try again later, not a reason to leave every passage out."""
+    silent = [item for item in found if isinstance(item, Unanswered) and item.passing]
+    if silent and len(silent) == len([item for item in found if item is not None]):
+        raise TemporaryError(f"extract: no passage got an answer; the last: {silent[-1].reason}; check base_url")
 
 
 def _stop_or_warn(stage: StageRun, config: ExtractConfig, reached: str | None, found: Sequence[object | None]) -> None:

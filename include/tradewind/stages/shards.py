@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
@@ -14,39 +15,53 @@ from tradewind.shard import Shard
 from tradewind.sources.location import locate_documents
 
 _FOLDER = re.compile(r"extract(?:-(\d+)-of-(\d+))?")
+_DECIDES = (
+    "model", "passage_tokens", "overlap_tokens", "max_pairs", "wordings", "summarise", "temperature", "grounding",
+)  # fmt: skip
+"""Settings that decide which pairs are drawn; others, such as the budget, may be changed between two tries."""
 
 
 def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     """The pairs drawn from running text, by `extract/<shard's folder>/<file>`; none where the recipe draws none.
+
+    Of divisions into different numbers of shards the one that a shard was last made of counts.
 
     Raises:
         UserError: a shard is missing, or was made with other settings or from other documents.
     """
     if config.extract is None:
         return {}
-    folders = _folders(run_dir.path)
-    counts = {count for _, count in folders}
-    if len(counts) > 1:
-        raise UserError(f"{run_dir.path}: holds extracts in {sorted(counts)} shards; remove those of an earlier try")
-    count = counts.pop() if counts else 1
+    documents = digest(locate_documents(config.data_dir))
+    folders = [Shard(index, count).folder("extract") for index, count in _division(run_dir)]
+    results = {folder: run_dir.result(folder) for folder in folders}
     found: dict[str, Artifact] = {}
-    for index in range(1, count + 1):
-        folder = Shard(index, count).folder("extract")
-        result = run_dir.result(folder)
-        _check(result, config, run_dir.result_file(folder))
+    for folder, result in results.items():
+        path = run_dir.result_file(folder)
+        _check(result, config, documents, path)
+        if result.metrics.get("cut") != results[folders[0]].metrics.get("cut"):
+            raise UserError(f"{path}: its passages were cut otherwise than those of {folders[0]}; run it again")
         found |= {f"extract/{folder}/{name}": artifact for name, artifact in result.outputs.items()}
     return found
 
 
-def _folders(run_dir: Path) -> set[tuple[int, int]]:
-    names = (_FOLDER.fullmatch(path.name) for path in run_dir.iterdir() if (path / "result.json").is_file())
-    return {(int(match[1] or 1), int(match[2] or 1)) for match in names if match}
+def _division(run_dir: RunDir) -> list[tuple[int, int]]:
+    """Every shard of the division that was last at work."""
+    names = {path.name: _FOLDER.fullmatch(path.name) for path in run_dir.path.iterdir() if path.is_dir()}
+    counts = {
+        name: int(match[2] or 1) for name, match in names.items() if match and run_dir.result_file(name).is_file()
+    }
+    newest = max(counts, key=lambda name: run_dir.result(name).started_at, default="extract")
+    count = counts.get(newest, 1)
+    return [(index, count) for index in range(1, count + 1)]
 
 
-def _check(result: StageResult, config: RunConfig, path: Path) -> None:
-    if result.status == "success" and result.metrics.get("documents") != digest(locate_documents(config.data_dir)):
+def _check(result: StageResult, config: RunConfig, documents: str, path: Path) -> None:
+    if result.status == "success" and result.metrics.get("documents") != documents:
         raise UserError(f"{path}: the texts have changed since; run the stage 'extract' again")
     now = config.model_dump(mode="json")
-    for name in ("extract", "data_dir"):
-        if result.config.get(name) != now[name]:
-            raise UserError(f"{path}: was made with another {name}; run the stage 'extract' again")
+    if result.config.get("data_dir") != now["data_dir"]:
+        raise UserError(f"{path}: was made of other documents; run the stage 'extract' again")
+    made: dict[str, Any] = result.config.get("extract") or {}
+    for name in _DECIDES:
+        if made.get(name) != now["extract"][name]:
+            raise UserError(f"{path}: was made with another extract.{name}; run the stage 'extract' again")

@@ -13,7 +13,7 @@ from tradewind.shard import Shard
 from tradewind_airflow.operators.stage import StageOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import Context
 
@@ -50,18 +50,26 @@ class QAConversionOperator(StageOperator):
 class TranscriptShardsOperator(BaseOperator):
     """The shards to map `QAConversionOperator` over: none where the recipe draws no pairs from transcripts."""
 
-    template_fields: Sequence[str] = ("recipe", "data")
+    template_fields: Sequence[str] = ("recipe", "data", "overrides")
 
-    def __init__(self, *, recipe: str = "{{ params.recipe }}", data: str = "{{ params.data }}", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        recipe: str = "{{ params.recipe }}",
+        data: str = "{{ params.data }}",
+        overrides: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.recipe = recipe
         self.data = data
+        self.overrides = dict(overrides or {})
 
     def execute(self, context: Context) -> list[str]:
         """`["1/2", "2/2"]`; AirflowFailException for a recipe that cannot be used."""
         del context
         try:
-            extract = resolve(self.recipe, self.data).extract
+            extract = resolve(self.recipe, self.data, overrides=self.overrides).extract
         except UserError as error:
             raise AirflowFailException(str(error)) from error
         count = 0 if extract is None else extract.shards

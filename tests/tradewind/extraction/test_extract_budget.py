@@ -59,7 +59,7 @@ def test_shards_share_one_budget(extract: Extraction, server: LlmServer, monkeyp
 
 def test_tries_that_failed_are_in_the_budget_too(extract: Extraction) -> None:
     with LlmServer(Faults(always={"": "server_error"})) as server:
-        extract(server, attempts=3, budget={"requests": 20, "when_reached": "go_on"})
+        extract(server, patience=20, budget={"requests": 20, "when_reached": "go_on"})
         assert len(server.served) == 20
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from extractions import Extraction
-from llm_server import Fault, Faults, LlmServer
-from tradewind.errors import UserError
+from llm_server import ApiError, Fault, Faults, LlmServer, Model, Reply
+from tradewind.errors import TemporaryError, UserError
 from tradewind.results import StageResult
 
 FAILING = "UCP 600"
@@ -27,9 +29,9 @@ def _same_bill(result: StageResult, server: LlmServer) -> bool:
 def test_a_server_that_misbehaves_costs_tries_and_no_passage(extract: Extraction) -> None:
     faults = Faults(rate_limit=0.2, broken_json=0.1, hang=0.05)
     with LlmServer(faults, seed=3) as server:
-        result = extract(server, timeout=1.5, attempts=6)
+        result = extract(server, timeout=1.5, attempts=6, patience=60)
     assert result.metrics["answered"] + result.metrics["unanswered"] == result.metrics["passages"]
-    assert result.metrics["unanswered"] == len([item for item in extract.rejected() if "tries" in item["reason"]])
+    assert result.metrics["unanswered"] == len([item for item in extract.rejected() if "pair" not in item["place"]])
     played = {served.fault for served in server.served}
     assert played >= {"rate_limit", "broken_json", "hang"}
     assert not any(served.repeated or served.too_soon for served in server.served)
@@ -104,10 +106,94 @@ def test_what_no_passage_can_get_past_ends_the_stage_at_once(extract: Extraction
     assert not extract.run_dir.result_file("extract").exists()
 
 
-def test_a_server_that_is_not_there_puts_every_passage_aside(extract: Extraction, server: LlmServer) -> None:
-    result = extract(server, base_url="http://127.0.0.1:9/v1", attempts=1)
-    assert result.metrics["unanswered"] == result.metrics["passages"]
-    assert result.metrics["bill"]["prompt_tokens"] == 0
+def test_a_server_that_gives_no_answer_at_all_is_one_to_try_again_later(extract: Extraction, server: LlmServer) -> None:
+    budget = {"tokens": 20_000}  # what never left this machine does not use it up
+    with pytest.raises(TemporaryError, match="no passage got an answer; the last: APIConnectionError"):
+        extract(server, base_url="http://127.0.0.1:9/v1", patience=0.2, budget=budget)
+    assert not extract.run_dir.result_file("extract").exists()
+    with pytest.raises(UserError, match=r"extract\.budget\.tokens"):
+        extract(server, budget=budget)
+    assert server.bill.requests > 0
+
+
+def test_an_outage_is_waited_out(extract: Extraction) -> None:
+    down = threading.Event()
+    asked = 0
+
+    def answer(body: dict[str, Any]) -> Reply:
+        nonlocal asked
+        asked += 1
+        if asked == 20:
+            down.set()
+            threading.Timer(2.0, down.clear).start()
+        if down.is_set():
+            raise ApiError(503, "The server is overloaded.")
+        return model(body)
+
+    model = Model()
+    with LlmServer(answer=answer) as server:
+        result = extract(server, patience=60)
+    assert result.metrics["answered"] == result.metrics["passages"]
+    assert len([served for served in server.served if served.status == 503]) > 0
+
+
+def test_what_has_failed_for_good_is_not_paid_for_again_unless_that_is_asked_for(
+    extract: Extraction, tmp_path: Path
+) -> None:
+    with LlmServer(Faults(always={FAILING: "refusal", "letter of credit": "broken_json"})) as server:
+        first = extract(server, attempts=2)
+        asked = len(server.served)
+        assert first.metrics["unanswered"] > 0
+        tomorrow = Extraction(tmp_path / "tomorrow", extract.documents)
+        second = tomorrow(server, attempts=2)
+        assert len(server.served) == asked
+        assert second.metrics["unanswered"] == first.metrics["unanswered"]
+        assert tomorrow.rejected() == extract.rejected()
+    with LlmServer() as mended:
+        third = Extraction(tmp_path / "mended", extract.documents)(mended, retry_failed=True)
+        assert len(mended.served) == first.metrics["unanswered"]
+        assert third.metrics["answered"] == third.metrics["passages"]
+        assert Extraction(tmp_path / "after", extract.documents)(mended).metrics["requests"] == 0
+
+
+def test_a_server_that_writes_more_than_it_may_is_reckoned_with(
+    extract: Extraction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_server.completions.within_limit", lambda _, reply: reply)
+
+    def answer(body: dict[str, Any]) -> Reply:
+        reply = model(body)
+        return Reply((reply.content or "")[:-1] + " " * 8_000 + "}")
+
+    model = Model()
+    with LlmServer(answer=answer) as server:
+        with pytest.raises(UserError, match=r"extract\.budget\.tokens"):
+            extract(server, max_completion_tokens=64, budget={"tokens": 30_000}, concurrency=1)
+        assert 10_000 < server.bill.prompt_tokens + server.bill.completion_tokens <= 30_000
+
+
+def test_a_model_without_system_messages_is_asked_in_one(extract: Extraction) -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        if body["messages"][0]["role"] == "system":
+            raise ApiError(400, "System role not supported")
+        return model(body)
+
+    model = Model()
+    with LlmServer(answer=answer) as server:
+        result = extract(server, concurrency=1)
+    assert result.metrics["answered"] == result.metrics["passages"]
+    assert [served.status for served in server.served].count(400) == 1
+
+
+def test_a_form_may_be_refused_as_unprocessable_too(extract: Extraction) -> None:
+    def answer(body: dict[str, Any]) -> Reply:
+        if body.get("response_format", {}).get("type") == "json_schema":
+            raise ApiError(422, "response_format.type: Input should be 'text' or 'json_object'")
+        return model(body)
+
+    model = Model()
+    with LlmServer(answer=answer) as server:
+        assert extract(server, concurrency=1).metrics["unanswered"] == 0
 
 
 @pytest.mark.parametrize(
@@ -142,7 +228,7 @@ def test_a_temperature_that_is_not_stated_is_not_sent(extract: Extraction, serve
 
 def test_retry_after_is_kept_to(extract: Extraction) -> None:
     with LlmServer(Faults(rate_limit=0.6, retry_after=0.4), seed=1) as server:
-        result = extract(server, attempts=6)
+        result = extract(server, patience=60)
     assert result.metrics["answered"] == result.metrics["passages"]
     assert not any(served.too_soon for served in server.served)
 

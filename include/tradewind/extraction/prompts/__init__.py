@@ -31,6 +31,11 @@ class Question:
         """The document travels in a message of its own, so that no text of it stands among the instructions."""
         return [{"role": "system", "content": self.instruction}, {"role": "user", "content": self.data}]
 
+    @property
+    def single_message(self) -> list[dict[str, str]]:
+        """For models that know no system message; the document still stands between its marks."""
+        return [{"role": "user", "content": f"{self.instruction}\n\n{self.data}"}]
+
     def key(self, model: str, temperature: float | None) -> str:
         """A hash of all that decides the answer: model, prompt and passage."""
         asked = [model, temperature, self.messages, self.schema]
