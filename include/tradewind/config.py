@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -195,6 +196,22 @@ class ServerConfig(Frozen):
     api_key_env: SecretName = "OPENAI_API_KEY"
     """The *name* of the environment variable that holds the key; the key itself never enters a file."""
     timeout: Annotated[float, Field(gt=0)] = 60.0
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url is not None and not _is_http(url):
+            raise ValueError("an address begins with http:// or https:// and names a host")
+        return url
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only when asked for
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(map(str.isspace, url))
 
 
 class JudgeConfig(ServerConfig):

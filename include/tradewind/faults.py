@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from pathlib import Path
 
-from tradewind.errors import UserError
+from tradewind.errors import TemporaryError, UserError
 
 # A full disk comes out of torch, safetensors and pyarrow as errors of their own, with the system's words in them.
 _DISK_FULL = ("No space left on device", "os error 28", "Errno 28", "iostream error")
+_FREE_SPACE = "the disk is full; free space, then clear the task"
 
 
 def told_to_user(error: BaseException, run_dir: Path | None = None) -> UserError | None:
@@ -19,9 +21,11 @@ def told_to_user(error: BaseException, run_dir: Path | None = None) -> UserError
     """
     if isinstance(error, UserError):
         return error
+    if isinstance(error, sqlite3.Error):
+        return _told_of_answers(error)
     if _is_disk_full(error):
         place = getattr(error, "filename", None) or run_dir or "the working folder"
-        return UserError(f"{place}: the disk is full; free space, then clear the task")
+        return UserError(f"{place}: {_FREE_SPACE}")
     if isinstance(error, OSError) and error.filename is not None:
         return UserError(f"{error.filename}: {error.strerror}; check the path, its rights and the disk")
     if type(error).__name__ == "OutOfMemoryError" and type(error).__module__.startswith("torch"):
@@ -30,6 +34,24 @@ def told_to_user(error: BaseException, run_dir: Path | None = None) -> UserError
             f"{first.rstrip('.')}; lower per_device_train_batch_size or max_length, "
             "or turn gradient_checkpointing on, in the recipe"
         )
+    return None
+
+
+def _told_of_answers(error: sqlite3.Error) -> UserError | None:
+    """The file of answers is the one database here; SQLite's errors do not name it."""
+    from tradewind.stages.extract import answers_file
+
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest tells more of the same
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return TemporaryError(f"{answers_file()}: another process holds the file ({error}); try again")
+    if code == sqlite3.SQLITE_FULL:
+        return UserError(f"{answers_file()}: {_FREE_SPACE}")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return UserError(
+            f"{answers_file()}: {error}; move the file away (its answers will be paid for again), then clear the task"
+        )
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return UserError(f"{answers_file()}: {error}; check the path, its rights and the disk")
     return None
 
 

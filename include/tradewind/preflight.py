@@ -33,8 +33,16 @@ def check_keys(config: RunConfig) -> None:
 
 
 def server_key(server: ServerConfig, block: str) -> str:
-    """The key of the server that the recipe's `block` names; UserError names the variable where it is not set."""
-    key = os.environ.get(server.api_key_env)
+    """The key of the server that the recipe's `block` names.
+
+    Raises:
+        UserError: the variable is not set, or what it holds cannot stand in an HTTP header; it is not shown.
+    """
+    name = server.api_key_env
+    key = os.environ.get(name)
     if not key:
-        raise UserError(f"{block}: the environment variable {server.api_key_env} is not set; set it to the key")
+        raise UserError(f"{block}: the environment variable {name} is not set; set it to the key")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        fault = "white space, a line feed or other signs than ASCII's"
+        raise UserError(f"{block}: the environment variable {name} holds {fault}; set it to the key alone")
     return key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 
 from documents import Cli, complaint
+from tradewind.config import BudgetConfig
 from tradewind.errors import GpuBusyError, RunDirBusyError, TemporaryError, UserError
+from tradewind.extraction.store import AnswerStore
+from tradewind.extraction.usage import Spent, Usage
 from tradewind.faults import told_to_user
 
 FULL = "the disk is full; free space, then clear the task"
@@ -167,3 +171,70 @@ def test_a_full_gpu_is_told_with_what_to_lower(text: str, first: str) -> None:
     assert str(told) == (
         f"{first}; lower per_device_train_batch_size or max_length, or turn gradient_checkpointing on, in the recipe"
     )
+
+
+ANSWER = ("x" * 200_000, "m")
+
+
+def _asked(store: AnswerStore) -> int:
+    number = store.open_request("run", "key", Spent(Usage(1, 1, 1), 0.1), BudgetConfig())
+    assert isinstance(number, int)
+    return number
+
+
+@pytest.fixture
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of answers, in a folder of its own."""
+    monkeypatch.setenv("TRADEWIND_ANSWERS", str(tmp_path))
+    return tmp_path / "answers.sqlite3"
+
+
+def test_a_disk_that_answers_filled_is_told_with_their_file(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TRADEWIND_ANSWERS", str(small_disk))
+    store = AnswerStore(small_disk / "answers.sqlite3")
+    number = _asked(store)
+    error = _raised(lambda: store.close_request(number, Spent(Usage(1), 0.0), ANSWER))
+    assert isinstance(error, sqlite3.Error)
+    told = told_to_user(error, tmp_path / "run")
+    assert str(told) == f"{small_disk}/answers.sqlite3: {FULL}"
+    store.close()
+
+
+def test_a_file_of_answers_that_another_process_holds_is_told_as_passing(answers: Path) -> None:
+    AnswerStore(answers).close()
+    holder, waiting = (sqlite3.connect(answers, timeout=0, isolation_level=None) for _ in range(2))
+    holder.execute("BEGIN EXCLUSIVE")
+    told = told_to_user(_raised(lambda: waiting.execute("SELECT * FROM answer")))
+    assert isinstance(told, TemporaryError)
+    assert str(told) == f"{answers}: another process holds the file (database is locked); try again"
+    holder.close()
+    waiting.close()
+
+
+def test_a_file_of_answers_that_is_damaged_is_to_be_moved_away(answers: Path) -> None:
+    store = AnswerStore(answers)
+    store.close_request(_asked(store), Spent(Usage(1), 0.0), ANSWER)
+    store.close()
+    size = answers.stat().st_size
+    with answers.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+    told = told_to_user(_raised(lambda: AnswerStore(answers).answer("key")))
+    assert type(told) is UserError
+    assert str(told).startswith(f"{answers}: database disk image is malformed; move the file away")
+
+
+def test_a_file_of_answers_that_may_not_be_written_is_told_with_what_to_check(answers: Path) -> None:
+    AnswerStore(answers).close()
+    reader = sqlite3.connect(f"{answers.as_uri()}?mode=ro", uri=True)
+    told = told_to_user(_raised(lambda: reader.execute("DELETE FROM answer")))
+    assert str(told) == (f"{answers}: attempt to write a readonly database; check the path, its rights and the disk")
+    reader.close()
+
+
+def test_a_wrong_question_to_the_file_of_answers_is_left_to_its_traceback(answers: Path) -> None:
+    database = sqlite3.connect(answers)
+    assert told_to_user(_raised(lambda: database.execute("SELECT * FROM nothing"))) is None
+    database.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,27 @@ def test_the_old_file_stays_where_writing_the_new_one_fails(tmp_path: Path) -> N
     with pytest.raises(UnicodeEncodeError):
         write_atomically(path, "new \ud800")
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_process_number_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    texts = ["a" * 10_000, "b" * 10_000]
+
+    def write(text: str) -> None:
+        for _ in range(50):
+            write_atomically(path, text)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(write, texts)) == [None, None]
+    assert path.read_text() in texts
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_others_may_read_what_was_written_as_far_as_the_user_lets_them(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "config.json", "text")
+    (tmp_path / "plain").write_text("text")
+    assert (tmp_path / "config.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_file_s_digest_is_that_of_its_bytes(tmp_path: Path) -> None:

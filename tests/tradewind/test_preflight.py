@@ -31,3 +31,38 @@ def test_a_judge_without_its_key_names_the_variable(monkeypatch: pytest.MonkeyPa
         check_keys(config)
     monkeypatch.setenv("MY_JUDGE_KEY", "k-123456")
     check_keys(config)
+
+
+@pytest.mark.parametrize("key", ["sk-123\n", "sk-키", " sk-123", "sk 123", "sk-\x07123", "sk-\u00a0"])
+def test_a_key_that_no_request_can_carry_is_refused_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_JUDGE_KEY", key)
+    with pytest.raises(UserError, match=r"^evaluate\.judge: the environment variable MY_JUDGE_KEY holds") as told:
+        check_keys(_config(evaluate__judge={"model": "m", "api_key_env": "MY_JUDGE_KEY"}))
+    assert "\n" not in str(told.value)
+    assert "sk" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "not a url",
+        "localhost:8000/v1",
+        "ftp://host/v1",
+        "http://",
+        "http://host:port/v1",
+        "http://a b/",
+        "",
+        "http://h\n",
+    ],
+)
+def test_an_address_that_is_none_is_refused_in_one_line(url: str) -> None:
+    with pytest.raises(UserError, match=r"judge\.base_url: .*http:// or https://") as told:
+        _config(evaluate__judge={"model": "m", "base_url": url})
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000/v1", "https://api.openai.com/v1", "http://[::1]:1/", None])
+def test_an_address_of_a_server_is_kept_as_it_is(url: str | None) -> None:
+    judge = _config(evaluate__judge={"model": "m", "base_url": url}).evaluate.judge
+    assert judge is not None
+    assert judge.base_url == url

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tradewind.config import ExtractConfig
 from tradewind.errors import UserError
+from tradewind.extraction.json_in_text import UnusableAnswerError, is_whole
 from tradewind.extraction.prompts import Question
-from tradewind.extraction.reply import UnusableAnswerError
 from tradewind.extraction.server import PassingFaultError, RefusedError, Server, WeakerFormError, most_tokens
 from tradewind.extraction.store import AnswerStore, Wait
 from tradewind.extraction.usage import Spent, Usage
@@ -132,13 +132,16 @@ class Asker:
         except BaseException:  # cancelled, or a fault of ours: the server may go on and charge
             self._close(number, None)
             raise
-        try:
-            answer = read(completion.text)
-        except UnusableAnswerError as error:
+        if completion.cut_off and not is_whole(completion.text):
             self._close(number, completion.usage)
             raw.append(completion.text)
-            if completion.cut_off:  # and would be at the same place again
-                raise RefusedError("the answer was cut off by max_completion_tokens", completion.usage) from error
+            # It would be cut off at the same place again.
+            raise RefusedError("the answer was cut off by max_completion_tokens", completion.usage)
+        try:
+            answer = read(completion.text)
+        except UnusableAnswerError:
+            self._close(number, completion.usage)
+            raw.append(completion.text)
             raise
         self._close(number, completion.usage, (completion.text, completion.model))
         return answer

@@ -137,7 +137,7 @@ class Batches:
             key = row["custom_id"]
             response = row.get("response") or {}
             if response.get("status_code") == 200:
-                completion = read_completion(ChatCompletion.model_validate(response["body"]))
+                completion = read_completion(ChatCompletion.model_validate(response["body"]), self._client.api_key)
                 usage = completion.usage
                 read(completion.text)
                 kept = (completion.text, completion.model)

@@ -3,25 +3,59 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import unicodedata
 from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.files import sha256_of
-from tradewind.sources import iter_documents
+from tradewind.sources import transcript
+from tradewind.sources.folder import PAIRS, files_of
 from tradewind.sources.record import Passage
 
+log = logging.getLogger("tradewind")
 _FOLDER = "transcript_data"
 
 
 def unextracted(data_dir: Path, config: DataConfig) -> list[Passage]:
-    """The passages of every text whose pairs are not there already, as `success/<its name>.jsonl`.
+    """The passages of every text whose pairs are not there already; how many texts are left out is logged.
+
+    The pairs of `lecture.txt` stand in `success/lecture.txt.jsonl`, or in `success/lecture.jsonl` where no other
+    text is called `lecture`: of two, none is left out, since one file cannot tell whose pairs it holds.
 
     Raises:
-        UserError: as `iter_documents` does.
+        UserError: as `transcript.read` does.
     """
-    done = {path.stem for path in (data_dir / _FOLDER / "success").glob("*.jsonl")}
-    found = (item for item in iter_documents(data_dir, config) if isinstance(item, Passage))
-    return [passage for passage in found if Path(passage.file).stem not in done]
+    texts = {name for _, name in files_of(data_dir, _FOLDER)}
+    done = _extracted(texts, {_composed(path.stem) for path, _ in files_of(data_dir, PAIRS)})
+    if done:
+        log.info("extract: %d of %d texts have their pairs in %s and are left out", len(done), len(texts), PAIRS)
+    found = (item for item in transcript.read(data_dir, config) if isinstance(item, Passage))
+    return [passage for passage in found if passage.file not in done]
+
+
+def _extracted(texts: set[str], pairs: set[str]) -> set[str]:
+    """The texts that a file of pairs is named after."""
+    whole = {_composed(Path(name).name): name for name in texts}
+    done = {name for full, name in whole.items() if full in pairs}
+    by_stem: dict[str, list[str]] = {}
+    for name in sorted(texts):
+        by_stem.setdefault(_composed(Path(name).stem), []).append(name)
+    for stem in sorted((by_stem.keys() & pairs) - whole.keys()):
+        named = by_stem[stem]
+        if len(named) == 1:
+            done.add(named[0])
+        elif not done.issuperset(named):
+            log.warning(
+                "%s/%s.jsonl: leaves out none of %s, each of which it may belong to; name it %s.jsonl after its text",
+                PAIRS, stem, ", ".join(named), Path(named[0]).name,
+            )  # fmt: skip
+    return done
+
+
+def _composed(name: str) -> str:
+    """A file's name as other systems write it: some take Korean syllables apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def digest(data_dir: Path) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tradewind.config import ExtractConfig
-from tradewind.errors import UserError
+from tradewind.errors import UserError, without_secret
 from tradewind.extraction.prompts import Question
 from tradewind.extraction.usage import Usage
 
@@ -117,11 +117,11 @@ class Server:
         except ValueError as error:  # a body that is announced as JSON and is none
             raise PassingFaultError("a reply that is no JSON") from error
         self._answered = True
-        return read_completion(reply)
+        return read_completion(reply, self._client.api_key)
 
     def _judged(self, error: Any, body: dict[str, Any]) -> Exception:
         """What a status other than 200 means for this request and those to come."""
-        status, said = error.status_code, _said(error)
+        status, said = error.status_code, _said(error, self._client.api_key)
         where = self._config.base_url or "the default server"
         if status == 429 and getattr(error, "code", None) == "insufficient_quota":
             return UserError(f"extract: {where}: the account's quota is used up; add to it, then clear the task")
@@ -139,7 +139,7 @@ class Server:
 
     def _give_in(self, error: Any, body: dict[str, Any]) -> bool:
         """Leave out what the server names as not taken; False where it names nothing of ours."""
-        text = f"{getattr(error, 'param', None) or ''} {_said(error)}"
+        text = f"{getattr(error, 'param', None) or ''} {_said(error, self._client.api_key)}"
         if "response_format" in body and any(word in text for word in ("response_format", "json_schema", "schema")):
             sent = body["response_format"]["type"]
             if self._format == sent:  # not yet done by a request that was sent beside this one
@@ -169,8 +169,8 @@ def most_tokens(question: Question, longest: int) -> Usage:
     return Usage(1, sum(sizes) + schema, longest)
 
 
-def read_completion(reply: ChatCompletion | str) -> Completion:
-    """The answer in a 200.
+def read_completion(reply: ChatCompletion | str, key: str) -> Completion:
+    """The answer in a 200; what it tells of a fault is told without `key`.
 
     Raises:
         PassingFaultError: it is none, such as a proxy's page.
@@ -182,7 +182,7 @@ def read_completion(reply: ChatCompletion | str) -> Completion:
     used = None if usage is None else Usage(1, usage.prompt_tokens, usage.completion_tokens)
     if not reply.choices:
         told = (reply.model_extra or {}).get("error")
-        why = f"a 200 with an error: {_short(told)}" if told else "a 200 without an answer"
+        why = f"a 200 with an error: {_short(without_secret(str(told), key))}" if told else "a 200 without an answer"
         raise PassingFaultError(why, usage=used)
     choice = reply.choices[0]
     message = choice.message
@@ -209,9 +209,10 @@ def _retry_after(headers: Any) -> float | None:
     return None
 
 
-def _said(error: Any) -> str:
+def _said(error: Any, key: str) -> str:
+    """What the server says, without the key, which some echo."""
     body = error.body if isinstance(error.body, dict) else {}
-    return _short(body.get("message") or error.message)
+    return _short(without_secret(str(body.get("message") or error.message), key))
 
 
 def _short(text: object) -> str:

@@ -22,7 +22,7 @@ Paper = tuple[int, list[Record | Rejected]]
 _QUESTION = re.compile(r"(?:질문|Question)\s*:")
 _ANSWER = re.compile(r"(?:정답|Answer)\s*:")
 _OPTION = re.compile(r"(?:^|\s)([1-9])\.\s*(?=[^\d\s])|(?:^|\s)([1-9])\.\s+")
-_GLUED_OPTION = re.compile(r"(?<=[^\d\s])\.([1-9])\.(?=\D)\s*")
+_GLUED_OPTION = re.compile(r"(?<=[^\d\s])([.?!])([1-9])\.(?=\D)\s*")
 
 
 def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
@@ -39,7 +39,7 @@ def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
 
 def set_options_apart(text: str) -> str:
     """`carrier.2. Two days` becomes `carrier. 2. Two days`; decimals such as `1.2.` stay."""
-    return _GLUED_OPTION.sub(r". \1. ", text)
+    return _GLUED_OPTION.sub(r"\1 \2. ", text)
 
 
 def _papers(path: Path, name: str, limit: int) -> Iterator[Paper]:

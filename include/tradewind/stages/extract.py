@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -164,17 +166,23 @@ def _write(stage: StageRun, kept: Kept, unanswered: Sequence[Unanswered]) -> Non
     write_jsonl(stage.work / "pairs.jsonl", kept.rows)
     write_jsonl(stage.work / "rejected.jsonl", (asdict(item) for item in kept.rejected))
     stage.outputs += ["pairs.jsonl", "rejected.jsonl"]
-    for passage in unanswered:
-        _keep_raw(stage.work / "failed", passage)
+    _keep_raw(stage.work / "failed", unanswered)
     if unanswered:
         stage.warn(f"{len(unanswered)} passages got no usable answer; rejected.jsonl says why, failed/ what came")
 
 
-def _keep_raw(folder: Path, passage: Unanswered) -> None:
-    folder.mkdir(exist_ok=True)
-    name = passage.chunk.name.replace("/", "_").replace("#", "_")
-    rows: list[dict[str, Any]] = [{"passage": passage.chunk.name, "reason": passage.reason}]
-    write_jsonl(folder / f"{name}.jsonl", rows + [{"raw": text} for text in passage.raw])
+def _keep_raw(folder: Path, unanswered: Sequence[Unanswered]) -> None:
+    """One file a passage, which names it; the file's own name is short, however long the document's is."""
+    if folder.exists():
+        shutil.rmtree(folder)  # of a try that was killed
+    for number, passage in enumerate(unanswered, 1):
+        folder.mkdir(exist_ok=True)
+        short = hashlib.sha256(passage.chunk.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        rows: list[dict[str, Any]] = [{"passage": passage.chunk.name, "reason": passage.reason}]
+        rows += [{"raw": text} for text in passage.raw]
+        # Half of a character, which no file can hold, stays readable as its number.
+        told = [{key: text.encode("utf-8", "backslashreplace").decode() for key, text in row.items()} for row in rows]
+        write_jsonl(folder / f"{number:04}-{short}.jsonl", told)
 
 
 def _bill(store: AnswerStore, stage: StageRun, config: ExtractConfig) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from extractions import Extraction
+from extractions import Extraction, resolve_for
 from llm_server import ApiError, Fault, Faults, LlmServer, Model, Reply
 from tradewind.errors import TemporaryError, UserError
 from tradewind.results import StageResult
+from tradewind.run_dir import fingerprint
 
 FAILING = "UCP 600"
 """Stands in some of the lectures' passages, not in the first."""
@@ -83,6 +85,30 @@ def test_the_raw_text_of_answers_that_cannot_be_read_is_kept(extract: Extraction
     assert kept
     assert all("JSON that is cut off" in first["reason"] for first, *_ in kept)
     assert {row["raw"] for _, *raws in kept for row in raws} == sent
+
+
+def test_names_of_any_length_and_alike_have_each_their_file_of_raw_texts(extract: Extraction) -> None:
+    folder = extract.documents / "transcript_data"
+    for lecture in folder.glob("*.txt"):
+        lecture.unlink()
+    names = ["가" * 80 + ".txt", "a_b.txt", "a#b.txt"]
+    for name in names:
+        (folder / name).write_text(f"A tariff is a tax on imports, {FAILING} says.")
+    with LlmServer(Faults(always={FAILING: "broken_json"})) as server:
+        extract(server, attempts=1)
+    files = sorted((extract.run_dir.published("extract") / "failed").iterdir())
+    first = [json.loads(path.read_text().splitlines()[0])["passage"] for path in files]
+    assert sorted(first) == sorted(f"transcript_data/{name}#1" for name in names)
+    assert all(re.fullmatch(rf"{number:04}-[0-9a-f]{{8}}\.jsonl", path.name) for number, path in enumerate(files, 1))
+
+
+def test_raw_texts_of_a_try_that_was_killed_are_not_published(extract: Extraction, server: LlmServer) -> None:
+    config = resolve_for(extract.documents, server)
+    work = extract.run_dir.open_work("extract", fingerprint("extract", config, {}))
+    (work / "failed").mkdir()
+    (work / "failed" / "0001-0a1b2c3d.jsonl").write_text("{}")
+    assert extract(server).metrics["unanswered"] == 0
+    assert not (extract.run_dir.published("extract") / "failed").exists()
 
 
 def test_prose_around_the_json_is_read(extract: Extraction) -> None:

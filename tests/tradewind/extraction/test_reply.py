@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
-from tradewind.extraction.reply import Candidate, UnusableAnswerError, read_pairs, read_text, read_verdicts
+from tradewind.extraction.reply import Candidate, UnusableAnswerError, is_whole, read_pairs, read_text, read_verdicts
 
 PAIR = {"questions": ["What is FOB?", "FOB means what?"], "answer": "FOB means Free On Board."}
 FACT = Candidate(("What is FOB?", "FOB means what?"), "FOB means Free On Board.")
@@ -112,3 +113,98 @@ def test_an_empty_summary_is_unusable() -> None:
     assert read_text(" A\n summary. ") == "A summary."
     with pytest.raises(UnusableAnswerError):
         read_text(" \n ")
+
+
+OTHER = {"questions": ["What is CIF?"], "answer": "Cost, Insurance and Freight."}
+SECOND = Candidate(("What is CIF?",), "Cost, Insurance and Freight.")
+
+
+@pytest.mark.parametrize(
+    "answer", ['Write ```json {"a": 1}``` there.', "Use ```make run```.", "Put it in <think>.", 'Say {"qa_pairs": []}']
+)
+@pytest.mark.parametrize("around", ["{}", "```json\n{}\n```", "Sure:\n{}\nAnything else?"])
+def test_marks_inside_an_answer_are_a_part_of_it(answer: str, around: str) -> None:
+    text = around.replace("{}", json.dumps({"qa_pairs": [{"question": "Q?", "answer": answer}]}))
+    assert read_pairs(text) == ([Candidate(("Q?",), answer)], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Here are the pairs [1]: {PLAIN}",
+        f"Of {{goods}} and [terms] [2] (see [3]): {PLAIN.replace(chr(34), chr(39))}. Anything else?",
+        f'<think>The form is {{"qa_pairs": []}}, so: {json.dumps({"qa_pairs": [OTHER]})}</think>\n{PLAIN}',
+        f'The form is {{"qa_pairs": []}}.</think>{PLAIN}',
+        f"{PLAIN}<think>Was that all? [",
+        f"<think>A {{draft}}</think>```json\n{PLAIN.replace(']}', '],}')}\n```",
+        f"[{PLAIN}]",
+        f'{{"result": {PLAIN}}}',
+    ],
+)
+def test_what_stands_before_and_around_the_pairs_is_none_of_them(text: str) -> None:
+    assert read_pairs(text) == ([FACT], [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN + "\n" + json.dumps({"qa_pairs": [OTHER]}),
+        f"```json\n{PLAIN}\n```\nand\n```json\n{json.dumps([OTHER])}\n```",
+        json.dumps([{"qa_pairs": [PAIR]}, {"qa_pairs": [OTHER]}]),
+        json.dumps([{"qa_pairs": [PAIR]}, OTHER]),
+    ],
+)
+def test_the_pairs_of_several_documents_are_taken_together(text: str) -> None:
+    assert read_pairs(text) == ([FACT, SECOND], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (PLAIN[:-2], "cut off"),
+        ('{"qa_pairs": [{"questions":["Q?"],"answer":"Use the set {1, 2}', "cut off"),
+        (PLAIN + "\n" + PLAIN[:-20], "cut off"),
+        (f"{PLAIN} and {{'qa_pairs': [{{'question': 'Q?' 'answer'}}]}}", "broken JSON"),
+        ('{"qa_pairs": [{"question": "Q?", "answer": "it", "s": here"}]}', "broken JSON"),
+        ('{"qa_pairs": [{"question": "Q?", "answer": "it"s here"}]}', "broken JSON"),
+        ("{'qa_pairs': [{'question': 'Q?', 'answer': 'it', 's': 'here'}]}", "make up a key"),
+        ('{"qa_pairs": [{"question": "Q?", "answer": "A."}], "qa_pairs": []}', "lose a part"),
+        ('<think>{"qa_pairs": []}</think>', "no JSON"),
+        ('<think>{"qa_pairs": []}', "no JSON"),
+        ("As [1] says, I cannot help.", "no list"),
+        ("Here is the list: [1, 2]", "no list"),
+    ],
+)
+def test_a_part_that_cannot_be_read_makes_the_whole_unusable(text: str, why: str) -> None:
+    with pytest.raises(UnusableAnswerError, match=why):
+        read_pairs(text)
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "-Infinity", '["a", NaN]'])
+def test_a_number_that_no_text_means_is_no_answer(number: str) -> None:
+    facts, faults = read_pairs(f'{{"qa_pairs": [{{"question": "Q?", "answer": {number}}}]}}')
+    assert facts == []
+    assert [reason for _, reason in faults] == ["no answer"]
+
+
+def test_a_verdict_on_pair_true_is_none() -> None:
+    with pytest.raises(UnusableAnswerError, match="without index"):
+        read_verdicts('{"verdicts": [{"index": true, "supported": true}]}', 1)
+
+
+@pytest.mark.parametrize(
+    "text", ["[1," * 4000, '{"a":' * 400 + "x", '{"qa_pairs":[{"a":' * 100_000, '{"a":' * 900 + "1" + "}" * 900]
+)
+def test_deep_nesting_is_told_within_a_second(text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(UnusableAnswerError):
+        read_pairs(text)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [(PLAIN + "\n" * 500, True), (PLAIN[:-1], False), (f"{PLAIN} An", False), ("", False), ("[" * 100_000, False)],
+)
+def test_an_answer_that_only_white_space_was_cut_from_is_whole(text: str, whole: bool) -> None:
+    assert is_whole(text) is whole

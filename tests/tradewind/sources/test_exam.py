@@ -61,6 +61,12 @@ def test_an_option_glued_on_both_sides_is_an_option_too(read: _Read) -> None:
     assert record.pairs[0].answer == "3. 운송."
 
 
+def test_an_option_glued_to_the_question_mark_is_set_apart_too(read: _Read) -> None:
+    (record,) = read("질문: 맞는 것은?1. 수출이다.2. 수입이다. 정답: 2").records
+    assert record.pairs[0].question == "맞는 것은? 1. 수출이다. 2. 수입이다."
+    assert record.pairs[0].answer == "2. 수입이다."
+
+
 @pytest.mark.parametrize("text", ["It costs 5.2. Nobody pays.", "Version 1.2. is out", "See 3.1.4. there"])
 def test_decimals_and_section_numbers_are_left_as_they_are(text: str) -> None:
     assert exam.set_options_apart(text) == text
