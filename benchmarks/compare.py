@@ -43,30 +43,35 @@ def main() -> None:
     os.sched_setaffinity(0, {arguments.cpu})  # inherited
     straight = [sys.executable, _HERE / "straight_line.py", arguments.folder]
     prepare = [sys.executable, "-m", "tradewind", "prepare", "--data", arguments.folder, "--run-dir"]
-    found: dict[str, list[Measured]] = {"prepare": [], "straight line": [], "straight line, JSONL": []}
+    split = [sys.executable, _HERE / "convert_and_split.py", arguments.folder]
+    found: dict[str, list[Measured]] = {
+        "convert, dedupe, split": [], "prepare, with its card": [], "straight line": [], "straight line, JSONL": []
+    }  # fmt: skip
     rows = 0
     for _ in range(arguments.runs):
         with tempfile.TemporaryDirectory(prefix="tradewind-benchmark-") as name:
             work = Path(name)
-            found["prepare"].append(measure([*prepare, work / "run"]))
+            found["convert, dedupe, split"].append(measure([*split, work / "out"]))
+            shutil.rmtree(work / "out")
+            found["prepare, with its card"].append(measure([*prepare, work / "run"]))
             result = json.loads((work / "run/prepare/result.json").read_text(encoding="utf-8"))
             rows = result["metrics"]["pairs_made"]
             shutil.rmtree(work / "run")
             found["straight line"].append(measure([*straight, work / "rows.json"]))
             found["straight line, JSONL"].append(measure([*straight, "--lines", work / "rows.jsonl"]))
     print(f"{rows} rows; medians of {arguments.runs} runs in turn on one core")
-    print(f"{'':22}{'clock s':>9}{'cpu s':>9}{'cpu µs/row':>12}{'peak MiB':>10}{'prepare takes':>15}")
-    mine = statistics.median(run.cpu for run in found["prepare"])
+    print(f"{'':24}{'clock s':>9}{'cpu s':>9}{'cpu µs/row':>12}{'peak MiB':>10}{'the first takes':>17}")
+    mine = statistics.median(run.cpu for run in found["convert, dedupe, split"])
     for name, runs in found.items():
         seconds, cpu = (statistics.median(getattr(run, part) for run in runs) for part in ("seconds", "cpu"))
         peak = max(run.mib for run in runs)
-        print(f"{name:22}{seconds:9.1f}{cpu:9.1f}{cpu / rows * 1e6:12.2f}{peak:10.0f}{mine / cpu:14.2f}x")
+        print(f"{name:24}{seconds:9.1f}{cpu:9.1f}{cpu / rows * 1e6:12.2f}{peak:10.0f}{mine / cpu:16.2f}x")
 
 
 def measure(command: list[str | Path]) -> Measured:
     """Run a command to its end; CalledProcessError if it fails."""
     started = time.monotonic()
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
