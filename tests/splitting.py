@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 from documents import rows
 from tradewind import split
 from tradewind.catalogue import Catalogue, catalogue
@@ -62,7 +64,7 @@ class Sample:
         ids = [record.record_id for record in self.read.records]
         related = [(ids[owners[at]], ids[owners[twin]]) for at, twin in enumerate(twins) if twin >= 0]
         records = [
-            replace(record, pairs=tuple(pair for pair in record.pairs if pair.pair_id not in dropped))
+            msgspec.structs.replace(record, pairs=tuple(pair for pair in record.pairs if pair.pair_id not in dropped))
             for record in self.read.records
         ]
         return replace(self.read, records=records, related=[*self.read.related, *related])

@@ -104,11 +104,13 @@ def _alike_long(one: str, other: str) -> bool:
 
 def _language_fault(question: str, answer: str, language: Language) -> str | None:
     for name, text in (("question", question), ("answer", answer)):
-        others = "" if text.isascii() else "".join(filter(str.isalpha, "".join(_OTHER.findall(text))))
+        if text.isascii():
+            continue
+        others = "".join(filter(str.isalpha, "".join(_OTHER.findall(text))))
         if others and len(others) > _count(_HANGUL, text) + _count(_LATIN, text):
             script = unicodedata.name(others[0], "UNKNOWN").split()[0]
             return f"{name} mostly in another script than Latin and Hangul ({script})"
-    if len(answer) <= _NAMES_ONLY:
+    if len(answer) <= _NAMES_ONLY or (language == "en" and answer.isascii()):
         return None
     hangul, latin = _count(_HANGUL, answer), _count(_LATIN, answer)
     # Korean trade text is full of Latin abbreviations, English hardly ever of Hangul.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tradewind.catalogue import catalogue
@@ -39,7 +39,7 @@ def test_entries_are_counted_by_what_became_of_them(tmp_path: Path) -> None:
 
 def test_a_pair_that_is_not_fit_to_be_trained_on_is_told_with_its_place(tmp_path: Path) -> None:
     unfit = Pair("a#1/2", "a#1", "Which of them?", "3", "Which of them?")
-    record = replace(RECORD, pairs=(*RECORD.pairs, unfit))
+    record = msgspec.structs.replace(RECORD, pairs=(*RECORD.pairs, unfit))
     found = catalogue([record, SourceFile("a.json", 1)], tmp_path, DataConfig())
     assert (found.counts.pairs, found.counts.unfit, len(found.rows)) == (2, 1, 1)
     (told,) = (json.loads(line) for line in found.rejected)

@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from tradewind.config import Language
 
+_HANGUL = re.compile("[가-힣]")
 _HALF = re.compile("[\ud800-\udfff]")
 
 Source = Literal["exam", "term", "qa", "transcript"]
@@ -22,8 +25,7 @@ _OF_PAIR = re.compile(r"(?<=near-duplicate question) of .*?(?=, with another ans
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(msgspec.Struct, frozen=True):
     """One question with its answer."""
 
     pair_id: str
@@ -35,8 +37,7 @@ class Pair:
     """The question without its template: what near-duplicates are judged by."""
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One glossary entry, exam question, ready pair or transcript passage."""
 
     record_id: str
@@ -145,14 +146,15 @@ class Documents:
 
 def language_of(text: str) -> Language:
     """`ko` where at least a fifth of the letters are Hangul, else `en`."""
-    letters = [char for char in text if char.isalpha()]
-    hangul = sum("가" <= char <= "힣" for char in letters)
-    return "ko" if letters and hangul >= 0.2 * len(letters) else "en"
+    if text.isascii():
+        return "en"
+    letters, hangul = sum(map(str.isalpha, text)), len(_HANGUL.findall(text))
+    return "ko" if letters and hangul >= 0.2 * letters else "en"
 
 
 def is_broken(*texts: str) -> bool:
     """Whether a text holds half of a character (a lone surrogate), which no file can hold."""
-    return any(_HALF.search(text) for text in texts)
+    return any(not text.isascii() and _HALF.search(text) for text in texts)
 
 
 def reason_kind(reason: str) -> str:
@@ -162,4 +164,6 @@ def reason_kind(reason: str) -> str:
 
 def one_line(text: str) -> str:
     """Unicode's composed form (NFC), white space folded to single spaces."""
+    if text.isprintable() and "  " not in text and unicodedata.is_normalized("NFC", text):
+        return text.strip(" ")  # of printable characters only the space is white
     return " ".join(unicodedata.normalize("NFC", text).split())
