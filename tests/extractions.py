@@ -32,12 +32,13 @@ class Extraction:
         """Run the stage; `settings` are those of the recipe's block `extract`."""
         return run_stage("extract", resolve_for(self.documents, server, **settings), self.run_dir, shard)
 
-    def start(self, server: LlmServer, run_dir: Path, **settings: Any) -> subprocess.Popen[bytes]:
+    def start(self, server: LlmServer, run_dir: Path, shard: Shard = WHOLE, **settings: Any) -> subprocess.Popen[bytes]:
         """The same in a process of its own, to be killed."""
         stated = _stated(server, settings).items()
         options = [part for name, value in stated for part in ("--set", f"extract.{name}={value}")]
         command = [sys.executable, "-m", "tradewind", "extract", "--recipe", "tiny"]
         command += ["--data", str(self.documents), "--run-dir", str(run_dir)]
+        command += ["--shard", str(shard)]
         return subprocess.Popen([*command, *options], stderr=subprocess.DEVNULL)
 
     def pairs(self, shard: Shard = WHOLE) -> list[dict[str, Any]]:

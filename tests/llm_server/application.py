@@ -54,8 +54,7 @@ class Application:
 
     def routed(self) -> web.Application:
         """The application to run."""
-        routes: list[tuple[str, str, Handler]] = [
-            ("POST", "/v1/chat/completions", self._chat),
+        of_batches: list[tuple[str, str, Handler]] = [
             ("POST", "/v1/files", self._upload),
             ("GET", "/v1/files/{id}", self._file),
             ("DELETE", "/v1/files/{id}", self._delete_file),
@@ -64,6 +63,10 @@ class Application:
             ("GET", "/v1/batches", self._list_batches),
             ("GET", "/v1/batches/{id}", self._batch),
             ("POST", "/v1/batches/{id}/cancel", self._cancel_batch),
+        ]
+        routes: list[tuple[str, str, Handler]] = [
+            ("POST", "/v1/chat/completions", self._chat),
+            *(of_batches if self.batches.offered else []),
             ("*", "/{anything:.*}", self._unknown),
         ]
         application = web.Application(client_max_size=_MAX_BODY)

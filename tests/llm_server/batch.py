@@ -31,6 +31,10 @@ class Batching:
     """Which file tells of lines that failed."""
     unavailable_polls: int = 0
     """How many retrievals of a batch are first answered with 503."""
+    lost_replies: int = 0
+    """How many batches are made, and the request for them answered with 503."""
+    offered: bool = True
+    """Whether there are files and batches at all; many servers have chat completions alone."""
 
 
 @dataclass

@@ -20,6 +20,11 @@ class Batches:
         self._order = random.Random(seed)
         self._batches: dict[str, Batch] = {}
 
+    @property
+    def offered(self) -> bool:
+        """Whether the API has them."""
+        return self._options.offered
+
     def create(self, request: Json) -> Json:
         """Make a batch of an uploaded file; what the file holds is looked at later, as by the API."""
         for param, wanted in (("endpoint", _ENDPOINT), ("completion_window", "24h")):
@@ -32,6 +37,8 @@ class Batches:
         batch = Batch(f"batch_{len(self._batches) + 1:06d}", request, stored.content)
         batch.unavailable = self._options.unavailable_polls
         self._batches[batch.batch_id] = batch
+        if len(self._batches) <= self._options.lost_replies:
+            raise overloaded()
         return batch.to_json()
 
     def retrieve(self, batch_id: str) -> Json:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tradewind.config import ExtractConfig
 from tradewind.errors import UserError
+from tradewind.extraction.batch import Batches
 from tradewind.extraction.json_in_text import UnusableAnswerError, is_whole
 from tradewind.extraction.prompts import Question
 from tradewind.extraction.server import PassingFaultError, RefusedError, Server, WeakerFormError, most_tokens
@@ -43,8 +44,9 @@ class UnansweredError(Exception):
 class Asker:
     """Asks within one run; `counts` says how often each thing happened."""
 
-    def __init__(self, server: Server, store: AnswerStore, run: str, config: ExtractConfig) -> None:
+    def __init__(self, server: Server, store: AnswerStore, run: str, config: ExtractConfig, batches: Batches) -> None:
         """Enter every request under `run`, whose shards share the budget."""
+        self._batches = batches
         self._server = server
         self._store = store
         self._run = run
@@ -117,6 +119,7 @@ class Asker:
             entered = self._store.open_request(self._run, key, most, self._config.budget)
             if not isinstance(entered, Wait):
                 return entered
+            await self._batches.look_after(key)
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _send(self, question: Question, number: int, read: Callable[[str], _T], raw: list[str]) -> _T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,8 +13,8 @@ from tradewind.config import ExtractConfig
 from tradewind.extraction.asker import Asker, UnansweredError
 from tradewind.extraction.batch import Batches
 from tradewind.extraction.passages import Chunk
-from tradewind.extraction.prompts import extraction, summary, verification
-from tradewind.extraction.reply import Candidate, read_pairs, read_text, read_verdicts
+from tradewind.extraction.prompts import Question, extraction, summary, verification
+from tradewind.extraction.reply import Candidate, UnusableAnswerError, read_pairs, read_text, read_verdicts
 from tradewind.extraction.server import Server
 from tradewind.extraction.store import AnswerStore, BudgetReachedError
 from tradewind.preflight import server_key
@@ -61,12 +61,17 @@ Verdicts = list[bool] | Unanswered
 
 async def verify(drawn: Drawn, asker: Asker) -> Verdicts:
     """Whether the passage supports each of its facts, in the model's own judgement."""
-    pairs = [(fact.questions[0], fact.answer) for fact in drawn.facts]
-    question = verification(drawn.chunk.text, drawn.chunk.language, pairs)
     try:
-        return await asker.ask(question, lambda text: read_verdicts(text, len(pairs)))
+        return await asker.ask(*_check(drawn))
     except UnansweredError as error:
         return Unanswered(drawn.chunk, f"grounding.judge: {error}", tuple(error.raw))
+
+
+def _check(drawn: Drawn) -> tuple[Question, Callable[[str], list[bool]]]:
+    """The question that `verify` asks, and the reader of its answer."""
+    pairs = [(fact.questions[0], fact.answer) for fact in drawn.facts]
+    question = verification(drawn.chunk.text, drawn.chunk.language, pairs)
+    return question, lambda text: read_verdicts(text, len(pairs))
 
 
 async def fill_by_batch(passages: Sequence[Chunk], asker: Asker, batches: Batches, config: ExtractConfig) -> None:
@@ -74,10 +79,18 @@ async def fill_by_batch(passages: Sequence[Chunk], asker: Asker, batches: Batche
     texts = {chunk: chunk.text for chunk in passages}
     if config.summarise:
         asked = {chunk: summary(chunk.text, chunk.language) for chunk in passages}
-        await batches.fill(list(asked.values()), read_text)
-        answers = {chunk: asker.known(question) for chunk, question in asked.items()}
-        texts = {chunk: read_text(answer) for chunk, answer in answers.items() if answer is not None}
-    await batches.fill([extraction(text, chunk.language, config) for chunk, text in texts.items()], read_pairs)
+        await batches.fill([(question, read_text) for question in asked.values()])
+        texts = {}
+        for chunk, question in asked.items():
+            with suppress(UnusableAnswerError):  # `draw` asks again
+                if (answer := asker.known(question)) is not None:
+                    texts[chunk] = read_text(answer)
+    await batches.fill([(extraction(text, chunk.language, config), read_pairs) for chunk, text in texts.items()])
+
+
+async def fill_checks(drawn: Sequence[Drawn], batches: Batches) -> None:
+    """Put the answers that `verify` will want into the store, as far as a batch gives them."""
+    await batches.fill([_check(passage) for passage in drawn])
 
 
 @asynccontextmanager
@@ -89,7 +102,8 @@ async def asking(config: ExtractConfig, store: AnswerStore, run: str) -> AsyncIt
     # max_retries: each request is entered in the ledger, so none may be sent behind its back.
     async with AsyncOpenAI(api_key=key, base_url=config.base_url, timeout=config.timeout, max_retries=0) as client:
         server = Server(config, client)
-        yield Asker(server, store, run, config), Batches(client, server, store, run, config)
+        batches = Batches(client, server, store, run, config)
+        yield Asker(server, store, run, config, batches), batches
 
 
 async def each(

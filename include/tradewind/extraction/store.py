@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -34,14 +34,21 @@ CREATE TABLE IF NOT EXISTS request (
 );
 CREATE INDEX IF NOT EXISTS request_run ON request (run, state);
 CREATE INDEX IF NOT EXISTS request_open ON request (key) WHERE state = 'open';
+CREATE INDEX IF NOT EXISTS request_alone ON request (session) WHERE state = 'open' AND batch IS NULL;
 CREATE INDEX IF NOT EXISTS request_batch ON request (batch) WHERE batch IS NOT NULL;
 CREATE TABLE IF NOT EXISTS batch (
-  name TEXT PRIMARY KEY, run TEXT NOT NULL, id TEXT
+  name TEXT PRIMARY KEY, run TEXT NOT NULL, session TEXT NOT NULL, id TEXT
 ) WITHOUT ROWID;
 """
 _ADD_UP = (
     "SELECT total(requests), total(prompt_tokens), total(completion_tokens), total(cost), count(*) "
     "FROM request WHERE run = ? AND state "
+)
+_BATCH_OF = "SELECT batch FROM request WHERE key = ? AND state = 'open' AND batch IS NOT NULL"
+_UNKNOWN = "UPDATE request SET state = 'unknown' WHERE batch = ? AND state = 'open'"
+_FREE = (
+    "UPDATE request SET state = 'billed', requests = 0, prompt_tokens = 0, completion_tokens = 0, cost = 0 "
+    "WHERE batch = ? AND state = 'open'"
 )
 
 
@@ -50,6 +57,17 @@ class Wait(Enum):
 
     SAME = "another process is asking the same"
     BUDGET = "requests under way may use the rest of the budget"
+
+
+@dataclass(frozen=True)
+class OpenBatch:
+    """A batch that some process sent, or was about to send, and whose end nobody has entered."""
+
+    name: str
+    number: str | None
+    """The server's own id; None if it was never heard."""
+    is_orphan: bool
+    """The process that looked after it is gone."""
 
 
 class BudgetReachedError(Exception):
@@ -118,7 +136,8 @@ class AnswerStore:
     ) -> tuple[dict[str, int], str | None]:
         """Enter as many of a batch's requests as the budget has room for, before it is sent.
 
-        Unlike a request's own entry it outlives this process, since the batch does.
+        Unlike a request's own entry it outlives this process, since the batch does; until then this
+        process looks after it.
 
         Args:
             name: of our own making, by which the batch is found again.
@@ -130,7 +149,7 @@ class AnswerStore:
         entered: dict[str, int] = {}
         self._give_up_for_the_dead()
         with self._transaction():
-            self._db.execute("INSERT INTO batch (name, run) VALUES (?, ?)", (name, run))
+            self._db.execute("INSERT INTO batch (name, run, session) VALUES (?, ?, ?)", (name, run, self._session.name))
             for key, most in requests.items():
                 try:
                     number = self._enter(run, key, most, budget, batch=name)
@@ -146,23 +165,41 @@ class AnswerStore:
         """Keep the server's own id of a batch."""
         self._db.execute("UPDATE batch SET id = ? WHERE name = ?", (number, name))
 
-    def batches(self, run: str) -> dict[str, str | None]:
-        """The batches of a run that are not closed: the server's id of each by name; None if it was never heard."""
-        return dict(self._db.execute("SELECT name, id FROM batch WHERE run = ?", (run,)).fetchall())
+    def batches(self, keys: Iterable[str], run: str | None = None) -> list[OpenBatch]:
+        """The batches not closed, of whichever run, that hold one of these requests; and all of `run`."""
+        names = {name for (name,) in self._db.execute("SELECT name FROM batch WHERE run = ?", (run,))}
+        for key in keys:
+            names |= {name for (name,) in self._db.execute(_BATCH_OF, (key,))}
+        found = []
+        for name in sorted(names):
+            row = self._db.execute("SELECT id, session FROM batch WHERE name = ?", (name,)).fetchone()
+            if row is not None:  # else its end was entered in this moment
+                found.append(OpenBatch(name, row[0], not is_alive(self.path.parent, row[1])))
+        return found
+
+    def claim_batch(self, name: str) -> bool:
+        """Look after a batch from now on; False if a living process does already, or it has been closed."""
+        with self._transaction():
+            row = self._db.execute("SELECT session FROM batch WHERE name = ?", (name,)).fetchone()
+            if row is None or is_alive(self.path.parent, row[0]):
+                return False
+            self._db.execute("UPDATE batch SET session = ? WHERE name = ?", (self._session.name, name))
+            return True
 
     def batch_requests(self, name: str) -> dict[str, int]:
         """The ledger's numbers, by key, of a batch's requests that are not closed."""
         rows = self._db.execute("SELECT key, id FROM request WHERE batch = ? AND state = 'open'", (name,))
         return dict(rows.fetchall())
 
-    def close_batch(self, name: str) -> None:
-        """The batch has ended: what it left open was not answered, and is not charged for."""
+    def close_batch(self, name: str, *, charged: bool) -> None:
+        """Nothing more is heard of the batch.
+
+        Args:
+            charged: whether requests that are still open may have been charged for: these stay entered
+                with the most that they can have cost. Otherwise they are entered as free.
+        """
         with self._transaction():
-            self._db.execute(
-                "UPDATE request SET state = 'billed', prompt_tokens = 0, completion_tokens = 0, cost = 0 "
-                "WHERE batch = ? AND state = 'open'",
-                (name,),
-            )
+            self._db.execute(_UNKNOWN if charged else _FREE, (name,))
             self._db.execute("DELETE FROM batch WHERE name = ?", (name,))
 
     def _enter(self, run: str, key: str, most: Spent, budget: BudgetConfig, *, batch: str | None) -> int | Wait:

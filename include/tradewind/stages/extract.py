@@ -15,8 +15,9 @@ from typing import Any
 from tradewind.config import ExtractConfig
 from tradewind.errors import TemporaryError, UserError
 from tradewind.extraction.asker import Asker
+from tradewind.extraction.batch import Batches
 from tradewind.extraction.documents import digest, unextracted
-from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, each, fill_by_batch, verify
+from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, each, fill_by_batch, fill_checks, verify
 from tradewind.extraction.grounding import Vectors
 from tradewind.extraction.keep import Kept, doubted, keep, ungrounded
 from tradewind.extraction.passages import Chunk, check_groups, chunks, cut_digest
@@ -95,8 +96,7 @@ async def _extract(
 ) -> tuple[list[Drawn | Unanswered], Kept, dict[str, int]]:
     """What became of each passage, what may be trained on, and how often store and server were asked."""
     async with asking(config, store, _run(stage)) as (asker, batches):
-        if config.batch:
-            await fill_by_batch(mine, asker, batches, config)
+        await fill_by_batch(mine, asker, batches, config)
         found, reached = await each(
             mine, lambda chunk: draw(chunk, asker, config), at_once=config.concurrency, what="extract"
         )
@@ -106,7 +106,7 @@ async def _extract(
         drawn = [passage for passage in passages if isinstance(passage, Drawn)]
         unsupported = ungrounded(drawn, stage.config, lambda texts: _embed(texts, stage))
         if config.grounding.judge:
-            await _judge(stage, config, asker, drawn, unsupported)
+            await _judge(stage, config, asker, batches, drawn=drawn, unsupported=unsupported)
     counts = {"requests": asker.counts["requests"], "from_store": asker.counts["from the store"]}
     return passages, keep(passages, unsupported), counts
 
@@ -115,6 +115,8 @@ async def _judge(
     stage: StageRun,
     config: ExtractConfig,
     asker: Asker,
+    batches: Batches,
+    *,
     drawn: Sequence[Drawn],
     unsupported: Sequence[dict[Candidate, str]],
 ) -> None:
@@ -124,6 +126,7 @@ async def _judge(
         for passage, out in zip(drawn, unsupported, strict=True)
     ]
     asked = [(passage, out) for passage, out in left if passage.facts]
+    await fill_checks([passage for passage, _ in asked], batches)
     verdicts, reached = await each(
         asked, lambda item: verify(item[0], asker), at_once=config.concurrency, what="verify"
     )

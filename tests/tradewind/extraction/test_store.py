@@ -13,7 +13,7 @@ import pytest
 
 from tradewind.config import BudgetConfig
 from tradewind.errors import UserError
-from tradewind.extraction.store import AnswerStore, BudgetReachedError, Wait
+from tradewind.extraction.store import AnswerStore, BudgetReachedError, OpenBatch, Wait
 from tradewind.extraction.usage import Spent, Usage
 
 MOST = Spent(Usage(1, 100, 50), 0.01)
@@ -118,6 +118,34 @@ def test_a_store_that_is_closed_leaves_nothing_under_way(tmp_path: Path) -> None
     assert isinstance(second.open_request("run", "key", MOST, NO_BOUND), int)
     second.close()
     assert not list(tmp_path.glob(".session-*"))
+
+
+def test_a_batch_is_taken_over_only_from_a_process_that_is_gone(store: AnswerStore, tmp_path: Path) -> None:
+    first, third = (AnswerStore(tmp_path / "answers.sqlite3") for _ in range(2))
+    first.open_batch("batch", "run", {"key": MOST}, NO_BOUND)
+    first.name_batch("batch", "batch_1")
+    assert store.batches(["key"]) == [OpenBatch("batch", "batch_1", is_orphan=False)]
+    assert not store.claim_batch("batch")
+    first.close()
+    assert store.open_request("another run", "key", MOST, NO_BOUND) is Wait.SAME
+    assert store.batches(["key"]) == store.batches([], "run") == [OpenBatch("batch", "batch_1", is_orphan=True)]
+    assert store.batches(["another key"], "another run") == []
+    assert store.claim_batch("batch")
+    assert not third.claim_batch("batch")
+    third.close()
+
+
+@pytest.mark.parametrize(("charged", "unknown"), [(False, (Spent(), 0)), (True, (MOST, 1))])
+def test_what_a_closed_batch_leaves_is_free_or_of_unknown_cost(
+    store: AnswerStore, charged: bool, unknown: tuple[Spent, int]
+) -> None:
+    entered, _ = store.open_batch("batch", "run", {"a": MOST, "b": MOST}, NO_BOUND)
+    store.close_request(entered["a"], BILLED, ("text", "model"))
+    store.close_batch("batch", charged=charged)
+    assert store.bill("run") == BILLED
+    assert store.unknown("run") == unknown
+    assert store.batches(["a", "b"], "run") == []
+    assert isinstance(store.open_request("run", "b", MOST, NO_BOUND), int)
 
 
 def _spend(path: Path, go: Event, budget: BudgetConfig) -> None:
