@@ -23,7 +23,8 @@ _NEGATOR: dict[Language, re.Pattern[str]] = {
 # A negation that denies nothing, or only until something else.
 _HARMLESS: dict[Language, re.Pattern[str]] = {
     "en": re.compile(
-        r"\b(?:not (?:only|just)|(?:more|later|less|longer|earlier|other) than|not exceed\w*|until|unless|except|only)\b",
+        r"\b(?:not (?:only|just)|(?:more|later|less|longer|earlier|other) than|not exceed\w*)\b"
+        r"|\b(?:until|unless|except|only)\b",
         re.IGNORECASE,
     ),
     "ko": re.compile(r"뿐만? ?아니라|않는 한|않으면|없으면|않고|아니라|까지|제외|외에는|밖에|뿐"),

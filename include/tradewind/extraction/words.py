@@ -18,7 +18,8 @@ _IDLE: dict[Language, frozenset[str]] = {
             """a an the this that these those it its they their them he she we you i one is are was were be been being
             am has have had do does did will would shall should can could may might must of to in on at by for with from
             as into than then so and or but if which who whom whose what when where how there here also about some any
-            each such own only both all more most very just no not nor never cannot without under over between per within""",
+            each such own only both all more most very just no not nor never cannot without under
+            over between per within""",
         )
     ),
     "ko": frozenset(
