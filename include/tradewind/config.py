@@ -243,7 +243,7 @@ class GroundingConfig(Frozen):
     """When an answer counts as supported by its passage."""
 
     min_overlap: Fraction = 0.5
-    """Share of the answer's character 5-grams (3-grams in Korean) that stand in the passage."""
+    """Share of the answer's words, by their stems, that stand in the passage."""
     min_similarity: Annotated[float, Field(ge=-1.0, lt=1.0)] = 0.6
     """Cosine of the answer to the passage's nearest sentence, by `evaluate.encoder`. Either test suffices."""
     judge: bool = False

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from documents import SAMPLES
+from documents import REPOSITORY, SAMPLES
 from tradewind.config import DataConfig, GroundingConfig
 from tradewind.extraction.grounding import Claim, Vectors, faults, is_passage_bound, numbers, overlap
 from tradewind.metrics.semscore import embed
 from tradewind.sources import read_documents
 
+CASES = REPOSITORY / "tests" / "cases"
+PAIRS: list[dict[str, Any]] = json.loads((CASES / "grounding.json").read_text(encoding="utf-8"))
+"""Round 1 was used to build the tests of answers, round 2 was written after."""
+QUESTIONS: list[dict[str, Any]] = json.loads((CASES / "passage_bound.json").read_text(encoding="utf-8"))
 PASSAGE = "Under UCP 600 a bank has at most five banking days to check the documents. Fees are 1,250 dollars."
 
 
@@ -38,6 +44,90 @@ def _claims(language: str, rng: random.Random | None = None) -> list[Claim]:
         passage = record.text if rng is None else rng.choice(others)
         claims += [Claim(answer, passage, record.language) for answer in {pair.answer for pair in record.pairs}]
     return sorted(claims, key=lambda claim: claim.answer)
+
+
+def _vectors(texts: Sequence[str]) -> Vectors:
+    return embed(texts, "embedded:all-MiniLM-L6-v2").vectors
+
+
+def _rejected(kind: str, language: str) -> list[bool]:
+    """Of each case of a kind, whether it is rejected."""
+    claims = [
+        Claim(case["answer"], case["passage"], case["language"])
+        for case in PAIRS
+        if (case["kind"], case["language"]) == (kind, language)
+    ]
+    return [fault is not None for fault in faults(claims, GroundingConfig(), _vectors, 0.35)]
+
+
+@pytest.mark.parametrize(("language", "most"), [("en", 2), ("ko", 2)])
+def test_hardly_a_good_answer_in_other_words_or_numbers_is_rejected(language: str, most: int) -> None:
+    rejected = _rejected("good", language)
+    assert sum(rejected) <= most < 0.1 * len(rejected)
+
+
+@pytest.mark.parametrize(("language", "least"), [("en", 18), ("ko", 14)])
+def test_most_answers_that_contradict_their_passage_are_rejected(language: str, least: int) -> None:
+    rejected = _rejected("contradiction", language)
+    assert sum(rejected) >= least > 0.75 * len(rejected)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_every_answer_to_another_matter_is_rejected(language: str) -> None:
+    assert all(_rejected("unsupported", language))
+
+
+def test_whether_an_answer_is_kept_does_not_depend_on_the_others() -> None:
+    claims = [Claim(case["answer"], case["passage"], case["language"]) for case in PAIRS]
+    vectors = dict[str, Any]()
+
+    def remembered(texts: Sequence[str]) -> Vectors:
+        missing = [text for text in texts if text not in vectors]
+        vectors.update(zip(missing, _vectors(missing) if missing else (), strict=True))
+        return np.array([vectors[text] for text in texts])
+
+    together = faults(claims, GroundingConfig(), remembered, 0.35)
+    alone = [faults([claim], GroundingConfig(), remembered, 0.35)[0] for claim in claims]
+    assert alone == together
+
+
+@pytest.mark.parametrize("case", QUESTIONS, ids=[case["question"][:30] for case in QUESTIONS])
+def test_a_question_is_bound_to_its_passage_or_not_as_written(case: dict[str, Any]) -> None:
+    assert is_passage_bound(case["question"], case["language"]) is case["bound"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "passage", "language", "reason"),
+    [
+        ("The seller is liable.", "The seller is not liable.", "en", "differ in a negation (liabl)"),
+        ("운임을 부담합니다.", "운임을 부담하지 않습니다.", "ko", "differ in a negation (부담)"),
+        ("A bank must refuse it.", "A bank may refuse it.", "en", "makes a duty of a permission"),
+        ("Sea is faster than air.", "Air is faster than sea.", "en", "swaps sea and air"),
+        ("It takes 6 days.", "It takes 6 weeks.", "en", "the number 6 is not in it as that of a day"),
+        ("It costs $5 million.", "It costs 5 dollars.", "en", "the number 5000000 is not in it"),
+    ],
+)
+def test_a_contradiction_is_named(answer: str, passage: str, language: Any, reason: str) -> None:
+    (fault,) = faults([Claim(answer, passage, language)], GroundingConfig(), _no_embedding, 0.35)
+    assert fault is not None
+    assert reason in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("이십 퍼센트, 세 부, 열한 가지, 천 달러", {20, 3, 11, 1000}),
+        ("1억 2천만 톤과 1억 2,000만 톤", {120_000_000}),
+        ("3만 원, 제20조", {30_000, 20 * 10**12}),
+        ("이사회는 구조 조정을 한 뒤 만일 세부 사항에 두 사람이 오만하면", set()),
+        ("2.5 million and two point five million", {2_500_000}),
+        ("33 m3 and Q3", {33}),
+        ("one of the two", set()),
+        ("at -18 and minus five, 2020-2021", {-18, -5, 2020, 2021}),
+    ],
+)
+def test_korean_numerals_scales_and_signs_are_read_where_they_are_clear(text: str, found: set[float]) -> None:
+    assert numbers(text) == found
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -116,7 +206,7 @@ def test_overlap_is_the_share_of_the_answers_own_words() -> None:
         ("Which rule was named in the second lecture?", "en", True),
         ("According to UCP 600, who pays?", "en", False),
         ("What is in the text of a bill of lading?", "en", False),
-        ("Who gives the passage money?", "en", True),
+        ("Who gives the passage money?", "en", False),
         ("본문에 따르면 FOB란 무엇인가요?", "ko", True),
         ("강사가 말한 규칙은 무엇인가요?", "ko", True),
         ("위 글에서 말하는 조건은?", "ko", True),
