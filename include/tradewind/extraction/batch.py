@@ -262,11 +262,11 @@ class Batches:
         if outcome.completion is not None:
             kept = (outcome.completion.text, outcome.completion.model)
             try:
-                if outcome.completion.cut_off and not is_whole(outcome.completion.text):
-                    raise UnusableAnswerError("cut off by max_completion_tokens")
                 readers.get(outcome.key, str)(outcome.completion.text)
             except UnusableAnswerError as error:
                 log.info("extract: a batch's answer cannot be used (%s)", error)
+                kept = None
+            if outcome.completion.cut_off and not is_whole(outcome.completion.text):
                 kept = None
         self._store.close_request(number, None if outcome.usage is None else self._spent(outcome.usage), kept)
         return True
