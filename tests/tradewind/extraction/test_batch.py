@@ -16,7 +16,7 @@ import pytest
 
 from extractions import Extraction
 from llm_server import Batching, Bill, LlmServer, Model, Reply, Served
-from tradewind.errors import UserError
+from tradewind.errors import TemporaryError, UserError
 from tradewind.extraction.store import AnswerStore
 from tradewind.shard import Shard
 
@@ -164,6 +164,19 @@ def test_a_server_that_cannot_be_polled_for_a_while_is_polled_again(extract: Ext
         result = extract(server, **FAST)
         assert not _single(server)
     assert result.metrics["answered"] == result.metrics["passages"]
+
+
+def test_a_server_that_stays_unavailable_is_left_for_later_and_its_batch_found_again(
+    extract: Extraction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradewind.extraction.batch._TRIES", 1)
+    with LlmServer(batching=Batching(unavailable_polls=1)) as server:
+        with pytest.raises(TemporaryError, match=r"extract\.batch: .*clear the task later"):
+            extract(server, **FAST)
+        extract(server, batch_poll_seconds=0.02)
+        assert _sent(server) == 1
+        assert not _single(server)
+    _assert_billed(tmp_path, extract.run_dir.path, server.bill)
 
 
 def test_a_batch_is_made_once_though_the_reply_was_lost(extract: Extraction) -> None:
