@@ -16,13 +16,12 @@ from enum import Enum
 from pathlib import Path
 
 from tradewind.config import BudgetConfig
-from tradewind.errors import UserError
 from tradewind.extraction.session import Session, is_alive
 from tradewind.extraction.usage import Spent, Usage
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answer (
-  key TEXT PRIMARY KEY, text TEXT NOT NULL, model TEXT NOT NULL, made_at REAL NOT NULL
+  key TEXT PRIMARY KEY, text BLOB NOT NULL, model TEXT NOT NULL, made_at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failure (
   key TEXT PRIMARY KEY, why TEXT NOT NULL, raw TEXT NOT NULL
@@ -81,15 +80,12 @@ class AnswerStore:
         """Open or make the file.
 
         Raises:
-            UserError: it cannot be made, or is none of ours.
+            sqlite3.Error: it cannot be made or written, or is none of ours; `faults.told_to_user` tells it.
         """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._db.executescript(_TABLES)
-        except sqlite3.Error as error:
-            raise UserError(f"{path}: {error}; move the file away or name another folder of answers") from error
+        self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+        self._db.executescript(_TABLES)
         self._session = Session(path.parent)
 
     def close(self) -> None:
@@ -103,7 +99,7 @@ class AnswerStore:
     def answer(self, key: str) -> str | None:
         """The text of an answer that was paid for."""
         row = self._db.execute("SELECT text FROM answer WHERE key = ?", (key,)).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else bytes(row[0]).decode("utf-8", "surrogatepass")
 
     def failure(self, key: str) -> tuple[str, list[str]] | None:
         """Why a question has no usable answer, and what came instead, if that is known for good."""
@@ -237,7 +233,8 @@ class AnswerStore:
             if answer is not None:
                 self._db.execute(
                     "INSERT OR REPLACE INTO answer SELECT key, ?, ?, ? FROM request WHERE id = ?",
-                    (*answer, now, number),
+                    # As bytes: SQLite takes no text with half of a character, which a model may write.
+                    (answer[0].encode("utf-8", "surrogatepass"), answer[1], now, number),
                 )
                 self._db.execute("DELETE FROM failure WHERE key = (SELECT key FROM request WHERE id = ?)", (number,))
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
+import sqlite3
 from collections.abc import Iterator
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -12,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tradewind.config import BudgetConfig
-from tradewind.errors import UserError
 from tradewind.extraction.store import AnswerStore, BudgetReachedError, OpenBatch, Wait
 from tradewind.extraction.usage import Spent, Usage
+from tradewind.faults import told_to_user
 
 MOST = Spent(Usage(1, 100, 50), 0.01)
 BILLED = Spent(Usage(1, 60, 20), 0.004)
@@ -175,7 +177,15 @@ def test_processes_that_spend_at_once_keep_to_one_budget(store: AnswerStore, tmp
     assert store.bill("run").usage.requests == 40
 
 
-def test_a_file_that_is_no_store_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_store_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "answers.sqlite3").write_text("notes " * 500)
-    with pytest.raises(UserError, match=r"answers\.sqlite3: .*; move the file away"):
+    monkeypatch.setenv("TRADEWIND_ANSWERS", str(tmp_path))
+    with pytest.raises(sqlite3.DatabaseError) as raised:
         AnswerStore(tmp_path / "answers.sqlite3")
+    assert re.search(r"answers\.sqlite3: .*; move the file away", str(told_to_user(raised.value)))
+
+
+def test_an_answer_may_hold_half_of_a_character(store: AnswerStore) -> None:
+    number = _number(store.open_request("run", "key", MOST, NO_BOUND))
+    store.close_request(number, BILLED, ("cut \ud83d off", "model"))
+    assert store.answer("key") == "cut \ud83d off"
