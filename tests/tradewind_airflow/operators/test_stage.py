@@ -38,7 +38,7 @@ def test_the_xcom_is_the_published_result(tmp_path: Path, context: Context) -> N
     result = StageResult.model_validate(value)
     assert (result.stage, result.status, result.seed) == ("prepare", "success", 7)
     assert (result.job_id, result.task_id) == ("trade_qa/manual__2026-11-20T02:00:00+00:00", "a_task/1")
-    assert all((tmp_path / artifact.path).is_file() for artifact in result.outputs.values())
+    assert all((tmp_path / artifact.path).exists() for artifact in result.outputs.values())
     assert len(json.dumps(value)) < 16_000  # small enough for Airflow's database
     config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
     assert config == value["config"]
