@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from collected import read_documents
 from documents import OTHERS_SHAPE, REPOSITORY, SAMPLES, Cli, WriteDocuments, run_cli, write_files
 from splitting import Sample
 from tradewind.config import DataConfig
 from tradewind.recipes import resolve
-from tradewind.sources import read_documents
 from tradewind.stages.prepare import prepare
 
 pytest_plugins = ("container_fixtures",)

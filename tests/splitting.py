@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from collected import Documents
 from documents import rows
 from tradewind import split
 from tradewind.catalogue import Catalogue, catalogue
@@ -16,7 +17,7 @@ from tradewind.config import DataConfig, SplitConfig
 from tradewind.corpus import write_corpus
 from tradewind.kinds import KINDS, Kind
 from tradewind.lines import Lines
-from tradewind.sources.record import Documents, Item, Pair, Record, SourceFile
+from tradewind.sources.record import Item, Pair, Record, SourceFile
 
 Items = tuple[tuple[Record, Pair], ...]
 

@@ -13,9 +13,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from tradewind.texts import Array, Hashes, Texts, normalise, shingles
-
-__all__ = ["NearDuplicates", "normalise", "shingles"]
+from tradewind.texts import Array, Hashes, Texts
 
 _SLOTS = 64
 _RECALL = 0.9999

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from tradewind.config import Language, QualityConfig
-from tradewind.near_duplicates import normalise
+from tradewind.texts import normalise
 
 # C0 and C1 without tab, line feed and carriage return; U+FFFD is what decoders put where they failed.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

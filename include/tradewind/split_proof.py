@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tradewind.kinds import KINDS
-from tradewind.near_duplicates import normalise
 from tradewind.text_keys import exact_key, text_key
+from tradewind.texts import normalise
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from tradewind.near_duplicates import normalise
+from tradewind.texts import normalise
 
 
 def exact_key(text: str) -> int:

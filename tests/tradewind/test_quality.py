@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from collected import read_documents
 from documents import REPOSITORY, SAMPLES
 from tradewind.config import DataConfig, QualityConfig
 from tradewind.quality import fault_of
-from tradewind.sources import read_documents
 
 CASES: list[dict[str, Any]] = json.loads((REPOSITORY / "tests" / "cases" / "quality.json").read_text(encoding="utf-8"))
 DEFAULTS = QualityConfig()

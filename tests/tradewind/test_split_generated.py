@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from collected import read_documents
 from documents import passage, write_files
 from splitting import Sample, Split
 from tradewind.config import DataConfig, RunConfig, SplitConfig
 from tradewind.kinds import KINDS
-from tradewind.sources import read_documents
 from tradewind.stages.prepare import prepare
 
 THRESHOLD = 0.9

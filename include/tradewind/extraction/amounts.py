@@ -80,11 +80,6 @@ class Amount:
     """Where it ends in the text as it is read, which is not where it ends in the text as it is written."""
 
 
-def numbers(text: str) -> set[float]:
-    """The numbers of a text, in digits or in clear words, each in its likeliest reading."""
-    return {value for amount in stated(text) for value in amount.readings[0]}
-
-
 def stated(text: str) -> list[Amount]:
     """The numbers that a text clearly states, in digits or words, without digits that are glued to letters (m3)."""
     loss = bool(_LOSS.search(text))

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from tradewind.config import ExtractConfig
 from tradewind.extraction.asker import Asker, UnansweredError
 from tradewind.extraction.batch import Batches
+from tradewind.extraction.json_in_text import UnusableAnswerError
 from tradewind.extraction.passages import Chunk
 from tradewind.extraction.prompts import Question, extraction, summary, verification
-from tradewind.extraction.reply import Candidate, UnusableAnswerError, read_pairs, read_text, read_verdicts
+from tradewind.extraction.reply import Candidate, read_pairs, read_text, read_verdicts
 from tradewind.extraction.server import Server
 from tradewind.extraction.store import AnswerStore, BudgetReachedError
 from tradewind.preflight import server_key

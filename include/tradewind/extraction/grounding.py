@@ -11,13 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tradewind.config import GroundingConfig, Language
-from tradewind.extraction.amounts import given, numbers, stated
+from tradewind.extraction.amounts import given, stated
 from tradewind.extraction.contradiction import contradiction
-from tradewind.extraction.nearness import Embed, Vectors, nearness
-from tradewind.extraction.passage_bound import is_passage_bound
+from tradewind.extraction.nearness import Embed, nearness
 from tradewind.extraction.words import share
-
-__all__ = ["Claim", "Embed", "Vectors", "faults", "is_passage_bound", "numbers", "overlap"]
 
 
 @dataclass(frozen=True)

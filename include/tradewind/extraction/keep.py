@@ -8,7 +8,9 @@ from typing import Any
 
 from tradewind.config import RunConfig
 from tradewind.extraction.draw import Drawn, Unanswered, Verdicts
-from tradewind.extraction.grounding import Claim, Embed, faults, is_passage_bound
+from tradewind.extraction.grounding import Claim, faults
+from tradewind.extraction.nearness import Embed
+from tradewind.extraction.passage_bound import is_passage_bound
 from tradewind.extraction.reply import Candidate
 from tradewind.sources.record import Rejected
 

@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.extraction.json_in_text import UnusableAnswerError, is_whole, members
+from tradewind.extraction.json_in_text import UnusableAnswerError, members
 from tradewind.sources.record import is_broken, one_line
-
-__all__ = ["Candidate", "UnusableAnswerError", "is_whole", "read_pairs", "read_text", "read_verdicts"]
 
 
 @dataclass(frozen=True)

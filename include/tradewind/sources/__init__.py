@@ -8,7 +8,7 @@ from pathlib import Path
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
 from tradewind.sources import exam, folder, glossary, hub, qa, transcript
-from tradewind.sources.record import Documents, Item, Record, Rejected, SourceFile
+from tradewind.sources.record import Item, Record, Rejected, SourceFile
 
 
 def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
@@ -47,12 +47,3 @@ def with_pairs(items: Iterable[Item], data_dir: Path) -> Iterator[Item]:
         else:
             why = "transcripts need pairs in transcript_data/success/*.jsonl, or a block extract in the recipe"
         raise UserError(f"{data_dir}: no document yields a question/answer pair; {why}")
-
-
-def read_documents(data_dir: Path, config: DataConfig) -> Documents:
-    """Everything at once.
-
-    Raises:
-        UserError: as `iter_documents` and `with_pairs` do.
-    """
-    return Documents.collect(with_pairs(iter_documents(data_dir, config), data_dir))

@@ -18,8 +18,8 @@ from tradewind.extraction.asker import Asker
 from tradewind.extraction.batch import Batches
 from tradewind.extraction.documents import digest, unextracted
 from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, each, fill_by_batch, fill_checks, verify
-from tradewind.extraction.grounding import Vectors
 from tradewind.extraction.keep import Kept, doubted, keep, ungrounded
+from tradewind.extraction.nearness import Vectors
 from tradewind.extraction.passages import Chunk, check_groups, chunks, cut_digest
 from tradewind.extraction.reply import Candidate
 from tradewind.extraction.store import AnswerStore

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from collected import read_documents
 from documents import REPOSITORY, SAMPLES
 from tradewind.config import DataConfig, GroundingConfig
-from tradewind.extraction.grounding import Claim, Vectors, faults, is_passage_bound, numbers, overlap
+from tradewind.extraction.amounts import stated
+from tradewind.extraction.grounding import Claim, faults, overlap
+from tradewind.extraction.nearness import Vectors
+from tradewind.extraction.passage_bound import is_passage_bound
 from tradewind.metrics.semscore import embed
-from tradewind.sources import read_documents
 
 CASES = REPOSITORY / "tests" / "cases"
 PAIRS: list[dict[str, Any]] = json.loads((CASES / "grounding.json").read_text(encoding="utf-8"))
@@ -127,7 +130,7 @@ def test_a_contradiction_is_named(answer: str, passage: str, language: Any, reas
     ],
 )
 def test_korean_numerals_scales_and_signs_are_read_where_they_are_clear(text: str, found: set[float]) -> None:
-    assert numbers(text) == found
+    assert {value for amount in stated(text) for value in amount.readings[0]} == found
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -187,7 +190,7 @@ def test_an_encoder_that_cannot_tell_texts_apart_is_not_believed() -> None:
     ],
 )
 def test_numbers_are_read_in_digits_and_words(text: str, found: set[float]) -> None:
-    assert numbers(text) == found
+    assert {value for amount in stated(text) for value in amount.readings[0]} == found
 
 
 def test_overlap_is_the_share_of_the_answers_own_words() -> None:

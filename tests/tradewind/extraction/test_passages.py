@@ -6,11 +6,11 @@ import random
 
 import pytest
 
+from collected import read_documents
 from documents import SAMPLES
 from tradewind.config import DataConfig, ExtractConfig
 from tradewind.extraction.passages import Chunk, chunks
 from tradewind.sentences import sentences
-from tradewind.sources import read_documents
 from tradewind.sources.record import Passage
 
 

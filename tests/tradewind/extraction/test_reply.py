@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tradewind.extraction.reply import Candidate, UnusableAnswerError, is_whole, read_pairs, read_text, read_verdicts
+from tradewind.extraction.json_in_text import UnusableAnswerError, is_whole
+from tradewind.extraction.reply import Candidate, read_pairs, read_text, read_verdicts
 
 PAIR = {"questions": ["What is FOB?", "FOB means what?"], "answer": "FOB means Free On Board."}
 FACT = Candidate(("What is FOB?", "FOB means what?"), "FOB means Free On Board.")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from collected import read_documents
 from documents import SAMPLES, WriteDocuments, passage
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import read_documents
 
 LONG = 4096
 GOOD = passage("An answer.", [{"question": "Good?", "answer": "Yes."}])
@@ -101,7 +101,6 @@ def test_documents_without_heavy_formats_are_read_without_heavy_packages() -> No
 import sys
 from pathlib import Path
 from tradewind.config import DataConfig
-from tradewind.sources import read_documents
 read_documents(Path(sys.argv[1]), DataConfig())
 print([name for name in {heavy} if name in sys.modules])
 """

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from collected import read_documents
 from documents import WriteDocuments, passage
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import encoding, read_documents
+from tradewind.sources import encoding
 from tradewind.sources.encoding import decoded, encoding_of
 
 TERMS = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from collected import Documents
 from documents import Reader, WriteDocuments
 from tradewind.config import DataConfig
 from tradewind.sources import exam
-from tradewind.sources.record import Documents
 
 OPTIONS = "Who bears the risk? 1. The buyer 2. The seller 3. The carrier 4. The bank"
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from collected import read_documents
 from documents import WriteDocuments
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import iter_documents, read_documents
+from tradewind.sources import iter_documents
 from tradewind.sources.record import Record, SourceFile
 
 GOOD = {"term_data/a.json": [{"term": "A", "description": "Good."}]}

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from collected import Documents
 from documents import Reader, WriteDocuments
 from tradewind.config import DataConfig, QuestionTemplates
 from tradewind.sources import glossary
-from tradewind.sources.record import Documents, Record
+from tradewind.sources.record import Record
 
 
 @pytest.fixture

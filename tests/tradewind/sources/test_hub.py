@@ -8,11 +8,10 @@ from typing import Any
 import datasets
 import pytest
 
+from collected import Documents, read_documents
 from documents import write_files
 from tradewind.config import ColumnsConfig, DataConfig, DatasetConfig
 from tradewind.errors import UserError
-from tradewind.sources import read_documents
-from tradewind.sources.record import Documents
 
 PAIRS = {"question": ["What is FOB?", "What is CIF?", ""], "answer": ["Free on board.", "Cost and more.", "x"]}
 TERMS = {"Wort": ["Fracht", "Zoll"], "Text": ["Ein Preis.", "Eine Abgabe."]}

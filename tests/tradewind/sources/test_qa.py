@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from collected import Documents
 from documents import Reader, WriteDocuments
 from splitting import Sample
 from tradewind.config import DataConfig, SplitConfig
 from tradewind.sources import qa
-from tradewind.sources.record import Documents, Pair, Record
+from tradewind.sources.record import Pair, Record
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from collected import Documents, read_documents
 from documents import SAMPLES, WriteDocuments, rows
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import read_documents
-from tradewind.sources.record import Documents, Item, Rejected, Source, SourceFile
+from tradewind.sources.record import Item, Rejected, Source, SourceFile
 
 ENTRY = {"term": "Freight", "description": "The price of carriage."}
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from collected import Documents
 from documents import Reader, WriteDocuments, passage
 from tradewind.config import DataConfig
 from tradewind.sources import transcript
-from tradewind.sources.record import Documents, Passage
+from tradewind.sources.record import Passage
 
 FILE = "transcript_data/success/lecture.jsonl"
 GOOD = passage("A letter of credit is a promise.", [{"question": "What is it?", "answer": "A promise."}])

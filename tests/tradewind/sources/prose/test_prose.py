@@ -13,9 +13,9 @@ from docx.oxml.ns import nsdecls
 from matplotlib import pyplot as plt
 from matplotlib.backends.backend_pdf import PdfPages
 
+from collected import Documents
 from tradewind.config import DataConfig
 from tradewind.sources import transcript
-from tradewind.sources.record import Documents
 
 DOCUMENTS = Path(__file__).parent / "documents"
 Read = Callable[..., Documents]

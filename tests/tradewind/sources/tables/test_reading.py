@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from collected import Documents, read_documents
 from documents import WriteDocuments
 from tradewind.config import ColumnsConfig, DataConfig
 from tradewind.errors import UserError
 from tradewind.recipes import resolve
-from tradewind.sources import read_documents
-from tradewind.sources.record import Documents
 
 Rows = list[dict[str, Any]]
 GERMAN: Rows = [
