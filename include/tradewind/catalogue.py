@@ -70,7 +70,7 @@ class Counts:
     unfit: int = 0
     """Pairs that must not be trained on, by `quality.fault_of`."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why they did not, by the first words of the reason."""
+    """Why entries and pairs were left out, by `Rejected.kind`."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,17 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _held: set[IO[str]] = set()
 
 
-def _leave_to_parent() -> None:
+def close_in_children(file: IO[str]) -> None:
     """A forked child, such as a data loader's worker, may outlive the process whose lock it would share."""
+    _held.add(file)
+
+
+def let_go(file: IO[str]) -> None:
+    """The file's lock is no longer held."""
+    _held.discard(file)
+
+
+def _leave_to_parent() -> None:
     for file in _held:
         file.close()
     _held.clear()
@@ -63,7 +72,7 @@ def _locked(run_dir: Path, name: str, stage: str, kind: int) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise RunDirBusyError(f"{run_dir}: held by {_holder(file.read())}; wait for it or stop it") from None
-        _held.add(file)
+        close_in_children(file)
         alone = kind == fcntl.LOCK_EX  # of several that share it each tells of itself in a lock of its own
         if alone:
             file.truncate(0)
@@ -72,7 +81,7 @@ def _locked(run_dir: Path, name: str, stage: str, kind: int) -> Iterator[None]:
         try:
             yield
         finally:
-            _held.discard(file)
+            let_go(file)
             if alone:
                 file.truncate(0)
 
@@ -108,8 +117,8 @@ def gpu_leases(folder: Path, gpus: Sequence[str]) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise GpuBusyError(f"GPU {gpu}: held by another process; another GPU may be free") from None
-            _held.add(file)
-            held.callback(_held.discard, file)
+            close_in_children(file)
+            held.callback(let_go, file)
         yield
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
-from tradewind.extraction.documents import unextracted
+from tradewind.extraction.documents import extracted
 from tradewind.sources import iter_documents
 from tradewind.sources.location import locate_documents
-from tradewind.sources.record import Record, Rejected, SourceFile
+from tradewind.sources.record import Passage, Record, Rejected, SourceFile
 from tradewind.stages.prepare import prepare
 
 
@@ -36,8 +36,12 @@ def survey(config: RunConfig) -> str:
 
 def _before_extraction(config: RunConfig) -> str:
     data_dir = locate_documents(config.data_dir)
-    items = Counter(type(item) for item in iter_documents(data_dir, config.data))
-    paragraphs = len(unextracted(data_dir, config.data))
+    done = extracted(data_dir)
+    items: Counter[type] = Counter()
+    paragraphs = 0
+    for item in iter_documents(data_dir, config.data):
+        items[type(item)] += 1
+        paragraphs += isinstance(item, Passage) and item.file not in done
     if not paragraphs and not items[Record]:
         raise UserError(f"{data_dir}: nothing to draw pairs from; put running text into transcript_data/")
     return (

@@ -6,19 +6,8 @@ import fcntl
 import os
 import uuid
 from pathlib import Path
-from typing import IO
 
-_held: set[IO[str]] = set()
-
-
-def _leave_to_parent() -> None:
-    """A forked child, such as a data loader's worker, may outlive the process whose lock it would share."""
-    for file in _held:
-        file.close()
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_leave_to_parent)
+from tradewind.lease import close_in_children, let_go
 
 
 class Session:
@@ -29,13 +18,13 @@ class Session:
         self.name = uuid.uuid4().hex
         self._path = _lock_file(folder, self.name)
         self._file = self._path.open("w", encoding="utf-8")
-        _held.add(self._file)
+        close_in_children(self._file)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def close(self) -> None:
         """Leave no trace."""
         self._path.unlink(missing_ok=True)
-        _held.discard(self._file)
+        let_go(self._file)
         self._file.close()
 
 

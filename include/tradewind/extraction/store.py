@@ -7,6 +7,7 @@ no answer that it had, and pays for none twice. A local disk: its locks are the 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from tradewind.config import BudgetConfig
 from tradewind.extraction.session import Session, is_alive
 from tradewind.extraction.usage import Spent, Usage
 
+ANSWERS_VARIABLE = "TRADEWIND_ANSWERS"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS answer (
   key TEXT PRIMARY KEY, text BLOB NOT NULL, model TEXT NOT NULL, made_at REAL NOT NULL
@@ -49,6 +51,13 @@ _FREE = (
     "UPDATE request SET state = 'billed', requests = 0, prompt_tokens = 0, completion_tokens = 0, cost = 0 "
     "WHERE batch = ? AND state = 'open'"
 )
+
+
+def answers_file() -> Path:
+    """Where answers are kept for all runs: in the folder `TRADEWIND_ANSWERS`, else in the user's cache."""
+    stated = os.environ.get(ANSWERS_VARIABLE)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tradewind" / "answers"
+    return (Path(stated) if stated else cache) / "answers.sqlite3"
 
 
 class Wait(Enum):

@@ -22,14 +22,12 @@ from tradewind.extraction.keep import Kept, doubted, keep, ungrounded
 from tradewind.extraction.nearness import Vectors
 from tradewind.extraction.passages import Chunk, check_groups, chunks, cut_digest
 from tradewind.extraction.reply import Candidate
-from tradewind.extraction.store import AnswerStore
+from tradewind.extraction.store import AnswerStore, answers_file
 from tradewind.files import write_jsonl
 from tradewind.models import base_source
 from tradewind.preflight import server_key
 from tradewind.sources.location import locate_documents
 from tradewind.stages.stage_run import StageRun, StageSkipped
-
-ANSWERS_VARIABLE = "TRADEWIND_ANSWERS"
 
 
 def run(stage: StageRun) -> None:
@@ -67,18 +65,11 @@ def run(stage: StageRun) -> None:
     }
 
 
-def answers_file() -> Path:
-    """Where answers are kept for all runs: in the folder `TRADEWIND_ANSWERS`, else in the user's cache."""
-    stated = os.environ.get(ANSWERS_VARIABLE)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "tradewind" / "answers"
-    return (Path(stated) if stated else cache) / "answers.sqlite3"
-
-
 def _chunks(stage: StageRun, config: ExtractConfig, data_dir: Path) -> Iterator[Chunk]:
     passages = unextracted(data_dir, stage.config.data)
     if not passages:
         return
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer  # `load_tokenizer` would bring torch along
 
     model = stage.config.model
     source = base_source(model)

@@ -12,6 +12,7 @@ from docker.errors import NotFound
 from docker.types import Mount
 
 from tradewind.errors import UserError
+from tradewind.extraction.store import ANSWERS_VARIABLE
 from tradewind.results import UPSTREAM, Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 ROOTS_VARIABLE = "TRADEWIND_MOUNT_ROOTS"
 CACHE_VARIABLE = "TRADEWIND_MODEL_CACHE"
-ANSWERS_VARIABLE = "TRADEWIND_ANSWERS"
 PIPELINE = Path("/pipeline")
 _TYPES = ("bind", "volume", "tmpfs")
 _KEYS = {"Target", "Source", "Type", "ReadOnly", "Consistency", "BindOptions", "VolumeOptions", "TmpfsOptions"}
