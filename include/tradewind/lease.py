@@ -45,22 +45,22 @@ os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 @contextmanager
-def run_dir_lock(run_dir: Path, stage: str, *, shared: bool = False) -> Iterator[None]:
+def run_dir_lock(run_dir: Path, stage: str, lane: str | None = None) -> Iterator[None]:
     """Be the only writer of `run_dir` while the block runs.
 
     Args:
         stage: the name of the stage's folder.
-        shared: be the only one that writes this folder, beside others that share the run.
+        lane: be the only one in this lane, beside others of the run that are in lanes of their own.
 
     Raises:
         RunDirBusyError: at once, naming the process that holds the lock.
     """
     with ExitStack() as held:
-        if shared:
-            held.enter_context(_locked(run_dir, ".lock", stage, fcntl.LOCK_SH))
-            held.enter_context(_locked(run_dir, f".{stage}.lock", stage, fcntl.LOCK_EX))
-        else:
+        if lane is None:
             held.enter_context(_locked(run_dir, ".lock", stage, fcntl.LOCK_EX))
+        else:
+            held.enter_context(_locked(run_dir, ".lock", stage, fcntl.LOCK_SH))
+            held.enter_context(_locked(run_dir, f".{lane}.lock", stage, fcntl.LOCK_EX))
         yield
 
 
@@ -70,8 +70,10 @@ def _locked(run_dir: Path, name: str, stage: str, kind: int) -> Iterator[None]:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
-            raise RunDirBusyError(f"{run_dir}: held by {_holder(file.read())}; wait for it or stop it") from None
+            # Who share a lock tell of themselves in those of their lanes.
+            notes = [path.read_text(encoding="utf-8") for path in (run_dir / name, *sorted(run_dir.glob(".*.lock")))]
+            holder = next(filter(None, map(_holder, notes)), "another process")
+            raise RunDirBusyError(f"{run_dir}: held by {holder}; wait for it or stop it") from None
         close_in_children(file)
         alone = kind == fcntl.LOCK_EX  # of several that share it each tells of itself in a lock of its own
         if alone:
@@ -91,12 +93,12 @@ def _this_process(stage: str) -> dict[str, object]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "stage": stage, "since": since}
 
 
-def _holder(text: str) -> str:
+def _holder(text: str) -> str | None:
     try:
         held = json.loads(text)
         return f"process {held['pid']} on {held['host']} (stage {held['stage']}, since {held['since']})"
     except (ValueError, KeyError, TypeError):
-        return "another process"
+        return None
 
 
 @contextmanager

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tradewind.errors import UserError
-from tradewind.files import sha256_of
+from tradewind.files import sha256_of, sha256_of_folder
 
-Stage = Literal["extract", "prepare", "adapt", "finetune", "evaluate", "report"]
-STAGES: tuple[Stage, ...] = ("extract", "prepare", "adapt", "finetune", "evaluate", "report")
+Stage = Literal["extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report"]
+STAGES: tuple[Stage, ...] = ("extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report")
 UPSTREAM: dict[Stage, tuple[Stage, ...]] = {
     "extract": (),
     "prepare": ("extract",),
+    "baseline": ("prepare",),
     "adapt": ("prepare",),
     "finetune": ("prepare", "adapt"),
     "evaluate": ("prepare", "adapt", "finetune"),
     "report": ("prepare", "adapt", "finetune", "evaluate"),
 }
 """The stages whose outputs a stage may read."""
+LANES: dict[Stage, str] = {"baseline": "baseline", "adapt": "training", "finetune": "training"}
+"""Stages that may run beside others of the same run: one in each lane."""
 
 
 class Contract(BaseModel):
@@ -35,7 +37,7 @@ class Artifact(Contract):
 
     path: str
     sha256: str
-    """Of a file's bytes; of a folder, over its files' relative paths and hashes in sorted order."""
+    """Of a file's bytes, or `sha256_of_folder`."""
     bytes: int
 
     @classmethod
@@ -46,10 +48,8 @@ class Artifact(Contract):
         if path.is_file():
             digest, size = sha256_of(path), path.stat().st_size
         else:
-            files = sorted(inner for inner in path.rglob("*") if inner.is_file())
-            lines = [f"{inner.relative_to(path).as_posix()} {sha256_of(inner)}\n" for inner in files]
-            digest = hashlib.sha256("".join(lines).encode()).hexdigest()
-            size = sum(inner.stat().st_size for inner in files)
+            digest = sha256_of_folder(path)
+            size = sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
         return cls(path=path.relative_to(run_dir).as_posix(), sha256=digest, bytes=size)
 
 

@@ -178,19 +178,32 @@ def _opened_by_another(fifo: Path) -> Iterator[int]:
 
 def test_shards_share_a_run_each_with_a_folder_of_its_own_and_keep_other_stages_out(tmp_path: Path) -> None:
     with (
-        run_dir_lock(tmp_path, "extract-1-of-2", shared=True),
-        run_dir_lock(tmp_path, "extract-2-of-2", shared=True),
+        run_dir_lock(tmp_path, "extract-1-of-2", "extract-1-of-2"),
+        run_dir_lock(tmp_path, "extract-2-of-2", "extract-2-of-2"),
     ):
         with (
             pytest.raises(RunDirBusyError, match=r"stage extract-2-of-2"),
-            run_dir_lock(tmp_path, "extract-2-of-2", shared=True),
+            run_dir_lock(tmp_path, "extract-2-of-2", "extract-2-of-2"),
         ):
             pass
-        with pytest.raises(RunDirBusyError, match="held by another process"), run_dir_lock(tmp_path, "prepare"):
+        with pytest.raises(RunDirBusyError, match="stage extract-1-of-2"), run_dir_lock(tmp_path, "prepare"):
             pass
     with (
         run_dir_lock(tmp_path, "prepare"),
         pytest.raises(RunDirBusyError, match="stage prepare"),
-        run_dir_lock(tmp_path, "extract-1-of-2", shared=True),
+        run_dir_lock(tmp_path, "extract-1-of-2", "extract-1-of-2"),
     ):
+        pass
+
+
+def test_the_baseline_runs_beside_a_training_but_not_two_trainings(tmp_path: Path) -> None:
+    with run_dir_lock(tmp_path, "adapt", "training"), run_dir_lock(tmp_path, "baseline", "baseline"):
+        with (
+            pytest.raises(RunDirBusyError, match="stage adapt"),
+            run_dir_lock(tmp_path, "finetune", "training"),
+        ):
+            pass
+        with pytest.raises(RunDirBusyError, match=f"process {os.getpid()} "), run_dir_lock(tmp_path, "evaluate"):
+            pass
+    with run_dir_lock(tmp_path, "evaluate"):
         pass

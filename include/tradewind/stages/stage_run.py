@@ -17,7 +17,7 @@ import tradewind
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.lease import run_dir_lock
-from tradewind.results import UPSTREAM, Artifact, Stage, StageResult
+from tradewind.results import LANES, UPSTREAM, Artifact, Stage, StageResult
 from tradewind.run_dir import RunDir, fingerprint
 from tradewind.shard import WHOLE, Shard
 from tradewind.stages.shards import extracted
@@ -58,9 +58,9 @@ class StageRun:
 
 
 def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WHOLE) -> StageResult:
-    """Run one stage as the run directory's only writer and publish what it made.
+    """Run one stage as the only writer of its folder and publish what it made.
 
-    Shards of one stage run beside each other, but beside no other stage.
+    Shards of one stage run beside each other, the baseline beside a training; every other stage is alone in its run.
 
     Raises:
         UserError: something the user can mend; nothing is published then.
@@ -68,7 +68,8 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
     """
     run_dir.path.mkdir(parents=True, exist_ok=True)
     folder = shard.folder(name)
-    with run_dir_lock(run_dir.path, folder, shared=shard != WHOLE):
+    lane = LANES.get(name) if shard == WHOLE else folder
+    with run_dir_lock(run_dir.path, folder, lane):
         started, clock = datetime.now(UTC), time.monotonic()
         log.info("%s: start in %s", folder, run_dir.path)
         inputs = _inputs(name, config, run_dir)

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tradewind.config import EvaluateConfig, ModelConfig
 from tradewind.training.load import load_model, load_tokenizer
-from tradewind.training.tokens import chat_prompt, stop_ids
+from tradewind.training.tokens import stop_ids
 
 log = logging.getLogger("tradewind")
 
@@ -27,17 +27,17 @@ class Answer:
 
 
 def answer_all(
-    name: str, source: Path | str, questions: Sequence[str], model_config: ModelConfig, config: EvaluateConfig
+    name: str, source: Path | str, prompts: Sequence[list[int]], model_config: ModelConfig, config: EvaluateConfig
 ) -> list[Answer]:
-    """One answer a question, in the questions' order.
+    """One answer a prompt, in the prompts' order.
 
     Args:
         name: for progress lines.
         source: the model's folder or hub name.
+        prompts: token ids, by `chat_prompt`.
     """
     tokenizer = load_tokenizer(source, model_config.model_revision if isinstance(source, str) else None)
     model = load_model(source, model_config).eval()
-    prompts = [chat_prompt(tokenizer, question) for question in questions]
     # Prompts of like length share a batch, so that little is padding.
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     answers: dict[int, Answer] = {}
@@ -47,7 +47,7 @@ def answer_all(
         batch = order[start : start + size]
         found = _generate(model, tokenizer, [prompts[index] for index in batch], config.max_new_tokens)
         answers |= dict(zip(batch, found, strict=True))
-        log.info("evaluate: %s answered %d/%d in %.0f s", name, len(answers), len(order), time.monotonic() - began)
+        log.info("%s answered %d/%d in %.0f s", name, len(answers), len(order), time.monotonic() - began)
     return [answers[index] for index in range(len(prompts))]
 
 

@@ -1,0 +1,101 @@
+"""Answers of a model to a set of questions, made once: the same model asked in the same way answers the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoConfig
+
+from tradewind.config import EvaluateConfig, ModelConfig
+from tradewind.extraction.store import answers_file
+from tradewind.files import sha256_of_folder, write_atomically
+from tradewind.training.generate import Answer, answer_all
+from tradewind.training.load import load_tokenizer
+from tradewind.training.tokens import chat_prompt
+
+log = logging.getLogger("tradewind")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model's answers in the order of the questions."""
+
+    answers: list[Answer]
+    generated: int
+    """How many were made now; the others were there."""
+
+
+def answers_of(
+    name: str, source: Path | str, questions: Sequence[str], model_config: ModelConfig, config: EvaluateConfig
+) -> Answers:
+    """The kept answers where the model, every prompt, the settings and the libraries are the same, else new ones.
+
+    All of a set are kept together: the batch that a question stands in has a say in its last digits.
+
+    Args:
+        name: for progress lines.
+        source: the model's folder or hub name.
+
+    Raises:
+        UserError: the model cannot be had.
+    """
+    revision = model_config.model_revision if isinstance(source, str) else None
+    tokenizer = load_tokenizer(source, revision)
+    prompts = [chat_prompt(tokenizer, question) for question in questions]
+    identity = model_identity(source, revision)
+    if identity is None:
+        return Answers(answer_all(name, source, prompts, model_config, config), len(prompts))
+    path = _file(identity, prompts, model_config, config)
+    kept = _read(path, len(prompts))
+    if kept is not None:
+        log.info("%s: %d answers are there from before", name, len(kept))
+        return Answers(kept, 0)
+    answers = answer_all(name, source, prompts, model_config, config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, "".join(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers))
+    return Answers(answers, len(answers))
+
+
+def model_identity(source: Path | str, revision: str | None) -> str | None:
+    """What changes with the model's weights: a folder's hash, or the commit on the hub; None where none is told."""
+    if isinstance(source, Path):
+        return sha256_of_folder(source)
+    commit = getattr(AutoConfig.from_pretrained(source, revision=revision), "_commit_hash", None)
+    return None if commit is None else f"{source}@{commit}"
+
+
+def _file(identity: str, prompts: Sequence[list[int]], model: ModelConfig, config: EvaluateConfig) -> Path:
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+    decides = {
+        "model": identity,
+        "prompts": prompts,
+        "dtype": model.dtype,
+        "attn_implementation": model.attn_implementation,
+        "max_new_tokens": config.max_new_tokens,
+        "batch": config.per_device_eval_batch_size,
+        "device": gpu,
+        "versions": [torch.__version__, transformers.__version__],
+    }
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    return answers_file().parent / "models" / f"{key}.jsonl"
+
+
+def _read(path: Path, count: int) -> list[Answer] | None:
+    """The answers in `path`; None where there are none, or not one for each question."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        answers = [Answer(**json.loads(line)) for line in lines]
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        log.warning("%s: is damaged (%s); its answers are made again", path, type(error).__name__)
+        return None
+    return answers if len(answers) == count else None
