@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import NotFound
 from docker.types import Mount
 
+from tradewind.asking.store import ANSWERS_VARIABLE
 from tradewind.errors import UserError
-from tradewind.extraction.store import ANSWERS_VARIABLE
 from tradewind.results import UPSTREAM, Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
