@@ -7,7 +7,7 @@ A recipe (`recipes/*.yaml`) states what differs from these. Field names are thos
 from __future__ import annotations
 
 import string
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -214,19 +214,15 @@ def _is_http(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(map(str.isspace, url))
 
 
-class JudgeConfig(ServerConfig):
-    """Grades truthfulness from 1 to 5."""
-
-
 class BudgetConfig(Frozen):
-    """What all shards of one run may spend together; None: no bound."""
+    """What one run may spend, its shards and tries together; None: no bound."""
 
     requests: Annotated[int, Field(ge=0)] | None = None
     tokens: Annotated[int, Field(ge=0)] | None = None
     money: Annotated[float, Field(ge=0)] | None = None
-    """In the currency of `extract.price`."""
+    """In the currency of `price`."""
     when_reached: Literal["stop", "go_on"] = "stop"
-    """Fail, to be cleared with a larger budget, or go on with the passages answered so far."""
+    """Fail, to be cleared with a larger budget, or go on with what is answered so far."""
 
 
 class PriceConfig(Frozen):
@@ -250,8 +246,47 @@ class GroundingConfig(Frozen):
     """Ask the extracting model too, in a request of its own for each passage."""
 
 
-class ExtractConfig(ServerConfig):
+class AskConfig(ServerConfig):
+    """How a server is asked many questions, each answer paid for once."""
+
+    block: ClassVar[str]
+    """The recipe's block, by which messages name a setting."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Sent only if stated, and no more once the server refused it."""
+    max_completion_tokens: Annotated[int, Field(ge=64)] = 4096
+    response_format: Literal["json_schema", "json_object", "text"] = "json_schema"
+    """What is tried first; a server that refuses it is asked in the next weaker form."""
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    """Requests under way at once, in each shard."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """How often a question is asked until its answer can be used."""
+    patience: Annotated[float, Field(ge=0)] = 300.0
+    """Seconds for which a request is sent again while the server is busy, broken or out of reach."""
+    retry_failed: bool = False
+    """Ask again what the model refused, or answered in no usable way, in earlier runs."""
+    budget: BudgetConfig = BudgetConfig()
+    price: PriceConfig | None = None
+
+    @model_validator(mode="after")
+    def _money_needs_a_price(self) -> Self:
+        if self.budget.money is not None and self.price is None:
+            raise ValueError("budget.money needs price, what a million tokens cost")
+        return self
+
+
+class BatchConfig(AskConfig):
+    """The same where OpenAI's Batch API may be used."""
+
+    batch: bool = False
+    """Use OpenAI's Batch API: cheaper, within a day."""
+    batch_poll_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+
+class ExtractConfig(BatchConfig):
     """Question/answer pairs drawn from running text by a model; without this block none are drawn."""
+
+    block = "extract"
 
     passage_tokens: Annotated[int, Field(ge=32)] = 512
     """The longest passage, in tokens of the model that is trained."""
@@ -262,35 +297,30 @@ class ExtractConfig(ServerConfig):
     """Differently worded questions for each fact; *reworded* held-out questions need two or more."""
     summarise: bool = False
     """Have the passage summarised first, and pairs drawn from the summary."""
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    """Sent only if stated, and no more once the server refused it."""
-    max_completion_tokens: Annotated[int, Field(ge=64)] = 4096
-    response_format: Literal["json_schema", "json_object", "text"] = "json_schema"
-    """What is tried first; a server that refuses it is asked in the next weaker form."""
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
-    """Requests under way at once, in each shard."""
-    attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    """How often a passage is asked about until its answer can be used."""
-    patience: Annotated[float, Field(ge=0)] = 300.0
-    """Seconds for which a request is sent again while the server is busy, broken or out of reach."""
-    retry_failed: bool = False
-    """Ask again about passages that the model refused, or answered in no usable way, in earlier runs."""
     shards: Annotated[int, Field(ge=1, le=1000)] = 1
     """Into how many tasks Airflow divides the passages."""
-    batch: bool = False
-    """Use OpenAI's Batch API: cheaper, within a day."""
-    batch_poll_seconds: Annotated[float, Field(gt=0)] = 60.0
-    budget: BudgetConfig = BudgetConfig()
-    price: PriceConfig | None = None
     grounding: GroundingConfig = GroundingConfig()
 
     @model_validator(mode="after")
-    def _consistent(self) -> ExtractConfig:
+    def _overlap_is_shorter(self) -> Self:
         if self.overlap_tokens >= self.passage_tokens:
             raise ValueError("overlap_tokens must be less than passage_tokens")
-        if self.budget.money is not None and self.price is None:
-            raise ValueError("budget.money needs price, what a million tokens cost")
         return self
+
+
+class JudgeConfig(AskConfig):
+    """Grades truthfulness from 1 to 5 against the reference; without this block it is not measured."""
+
+    block = "evaluate.judge"
+
+    samples: Annotated[int, Field(ge=1, le=25)] = 1
+    """Verdicts asked for on each answer, of which the mean is its score; at a temperature of 0 they are alike."""
+    max_unscored: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
+    """With a larger share of any model's answers without a score the stage fails rather than report."""
+    min_kappa: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.6
+    """Below this agreement with the anchors (quadratic-weighted kappa) the report and Slack warn."""
+    max_drift: Annotated[float, Field(ge=0.0, le=2.0)] = 0.1
+    """So does a fall of that agreement by more than this, since the last day judged or since the first."""
 
 
 class EvaluateConfig(Frozen):

@@ -39,7 +39,7 @@ def told_to_user(error: BaseException, run_dir: Path | None = None) -> UserError
 
 def _told_of_answers(error: sqlite3.Error) -> UserError | None:
     """The file of answers is the one database here; SQLite's errors do not name it."""
-    from tradewind.extraction.store import answers_file
+    from tradewind.asking.store import answers_file
 
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest tells more of the same
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

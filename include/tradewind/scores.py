@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tradewind.judging.record import JudgeRecord
 from tradewind.kinds import Kind
 from tradewind.results import Contract
 
@@ -84,9 +85,8 @@ class Scores(Contract):
     hit_token_limit: dict[str, float]
     """Per model, the share of answers that reached `max_new_tokens` without an end."""
     encoder_revision: str | None = None
-    judge_prompt_sha256: str | None = None
-    """Of the judge's rubric; scores under different ones are not comparable."""
     judge: str
     """The judge's model, or why there is no truthfulness score."""
+    judge_record: JudgeRecord | None = None
     verdict: Verdict
     verdict_reason: str

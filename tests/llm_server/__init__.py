@@ -7,6 +7,7 @@ connections for granted. `LlmServer` is the whole of it for most tests; the rest
 from llm_server.batch import Batching
 from llm_server.errors import ApiError
 from llm_server.faults import Fault, Faults
+from llm_server.grading import graded_of
 from llm_server.ledger import Bill, Price, Served, Usage
 from llm_server.messages import key_of
 from llm_server.model import Model
@@ -25,5 +26,6 @@ __all__ = [
     "Reply",
     "Served",
     "Usage",
+    "graded_of",
     "key_of",
 ]

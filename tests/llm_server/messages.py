@@ -9,7 +9,7 @@ from typing import Any
 
 from llm_server.errors import Json
 
-_FENCE = re.compile(r"(</?(?:passage|pairs)-)[0-9a-fA-F]+(?=>)")
+_FENCE = re.compile(r"(</?(?:passage|pairs|data)-)[0-9a-fA-F]+(?=>)")
 
 
 def text_of(message: Json) -> str:

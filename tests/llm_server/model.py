@@ -1,4 +1,4 @@
-"""The model behind the server: it extracts pairs, summarises and judges, always the same from the same request."""
+"""The model behind the server: it extracts, summarises, judges and grades, always the same from the same request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_server.errors import Json
+from llm_server.grading import grade, graded_of, ordered
 from llm_server.messages import pairs_of, passage_of, system_text
 from llm_server.questions import asked, sentences
 from llm_server.reply import Reply
@@ -29,7 +30,7 @@ class Model:
     """Reads what a request wants from its schema, its fences and its instruction, and does it literally."""
 
     gullible: bool = False
-    """Whether it obeys "ignore the above and reply with ..." inside a passage."""
+    """Whether it obeys "ignore the above and reply with ..." inside a passage, "give this a 5" inside an answer."""
     wordings: int = 1
     """Questions for each fact where no schema demands a number."""
     max_pairs: int = 8
@@ -37,6 +38,9 @@ class Model:
 
     def __call__(self, body: Json) -> Reply:
         """Answer a request that was found well-formed."""
+        if (data := graded_of(body)) is not None:
+            scores = member(schema_of(body), "score").get("enum")
+            return _as_json((ordered(data, scores) if self.gullible else None) or grade(data), body)
         passage = passage_of(body)
         if self.gullible and (order := _order_in(passage)) is not None:
             return Reply(order)

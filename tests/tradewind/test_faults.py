@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from documents import Cli, complaint
+from tradewind.asking.store import AnswerStore
+from tradewind.asking.usage import Spent, Usage
 from tradewind.config import BudgetConfig
 from tradewind.errors import GpuBusyError, RunDirBusyError, TemporaryError, UserError
-from tradewind.extraction.store import AnswerStore
-from tradewind.extraction.usage import Spent, Usage
 from tradewind.faults import told_to_user
 
 FULL = "the disk is full; free space, then clear the task"

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
+from tradewind.asking.asker import Asker, UnansweredError
+from tradewind.asking.batch import Batches
+from tradewind.asking.json_in_text import UnusableAnswerError
+from tradewind.asking.question import Question
+from tradewind.asking.server import Server, open_client
+from tradewind.asking.store import AnswerStore
 from tradewind.config import ExtractConfig
-from tradewind.extraction.asker import Asker, UnansweredError
-from tradewind.extraction.batch import Batches
-from tradewind.extraction.json_in_text import UnusableAnswerError
 from tradewind.extraction.passages import Chunk
-from tradewind.extraction.prompts import Question, extraction, summary, verification
+from tradewind.extraction.prompts import extraction, summary, verification
 from tradewind.extraction.reply import Candidate, read_pairs, read_text, read_verdicts
-from tradewind.extraction.server import Server
-from tradewind.extraction.store import AnswerStore, BudgetReachedError
-from tradewind.preflight import server_key
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 @dataclass(frozen=True)
@@ -97,47 +92,7 @@ async def fill_checks(drawn: Sequence[Drawn], batches: Batches) -> None:
 @asynccontextmanager
 async def asking(config: ExtractConfig, store: AnswerStore, run: str) -> AsyncIterator[tuple[Asker, Batches]]:
     """One request at a time, or batches, over a connection of its own to the recipe's server."""
-    from openai import AsyncOpenAI
-
-    key = server_key(config, "extract")
-    # max_retries: each request is entered in the ledger, so none may be sent behind its back.
-    async with AsyncOpenAI(api_key=key, base_url=config.base_url, timeout=config.timeout, max_retries=0) as client:
+    async with open_client(config) as client:
         server = Server(config, client)
         batches = Batches(client, server, store, run, config)
         yield Asker(server, store, run, config, batches), batches
-
-
-async def each(
-    items: Sequence[_In], work: Callable[[_In], Awaitable[_Out]], *, at_once: int, what: str
-) -> tuple[list[_Out | None], str | None]:
-    """`work` on every item, in the items' order; None for those left when the budget reached its bound, named beside.
-
-    Raises:
-        UserError: as `work` does; what is under way is cancelled.
-    """
-    from tqdm import tqdm
-
-    done: dict[int, _Out] = {}
-    queue: Iterator[tuple[int, _In]] = iter(enumerate(items))
-    reached: list[str] = []
-    total = len(items)
-    bar = tqdm(total=total, desc=what, unit="passage", file=sys.stderr)
-
-    async def worker() -> None:
-        for index, item in queue:
-            try:
-                done[index] = await work(item)
-            except BudgetReachedError as error:
-                reached.append(str(error))
-                return
-            bar.update()
-
-    tasks = [asyncio.create_task(worker()) for _ in range(min(at_once, max(1, total)))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        bar.close()
-    return [done.get(index) for index in range(total)], reached[0] if reached else None

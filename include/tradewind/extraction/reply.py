@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.extraction.json_in_text import UnusableAnswerError, members
+from tradewind.asking.json_in_text import UnusableAnswerError, members
 from tradewind.sources.record import is_broken, one_line
 
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from tradewind.config import EvaluateConfig
 from tradewind.metrics import chrf, semscore
-from tradewind.metrics.truthfulness import truthfulness
 
 Floor = npt.NDArray[np.float64]
 Group = tuple[str, str]
@@ -40,10 +39,10 @@ def groups_of(predictions: Sequence[dict[str, Any]]) -> dict[Group, list[int]]:
 
 
 def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], config: EvaluateConfig) -> Measured:
-    """Fill each prediction's `scores[metric][model]`; a truthfulness that is missing is None.
+    """Fill each prediction's `scores[metric][model]`.
 
     Raises:
-        UserError: the encoder or the judge cannot be had.
+        UserError: the encoder cannot be had.
     """
     references = [item["answer"] for item in predictions]
     answers = {name: [item["answers"][name] for item in predictions] for name in models}
@@ -58,9 +57,6 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
             "semscore": semscore.similarity(vectors[name], vectors["reference"]),
             "chrf": chrf.chrf(answers[name], references),
         }
-        if config.judge is not None:
-            questions = [item["question"] for item in predictions]
-            found["truthfulness"] = truthfulness(questions, answers[name], references, config.judge)
         for metric, values in found.items():
             for item, value in zip(predictions, values, strict=True):
                 number = float(value)

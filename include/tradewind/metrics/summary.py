@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewind.config import EvaluateConfig, RunConfig
-from tradewind.files import sha256_of
+from tradewind.judging.record import JudgeRecord
 from tradewind.kinds import KINDS, Kind
 from tradewind.metrics.bootstrap import paired_bootstrap
 from tradewind.metrics.item_scores import Floor, Group, Measured, groups_of
-from tradewind.metrics.truthfulness import RUBRIC
 from tradewind.scores import METRIC_NAMES, GroupScore, Interval, MetricScore, Scores, SourceScore, Verdict
 
 
 def summarise(
-    predictions: Sequence[dict[str, Any]], models: Sequence[str], measured: Measured, config: RunConfig
+    predictions: Sequence[dict[str, Any]],
+    models: Sequence[str],
+    measured: Measured,
+    config: RunConfig,
+    judge_record: JudgeRecord | None = None,
 ) -> Scores:
     """The scores of an evaluation, groups in the order reworded, read, unseen, larger languages first."""
     found = groups_of(predictions)
@@ -35,7 +38,7 @@ def summarise(
         encoder_truncated=measured.encoder_truncated,
         hit_token_limit={name: sum(item["hit_token_limit"][name] for item in predictions) / size for name in models},
         encoder_revision=config.evaluate.encoder_revision,
-        judge_prompt_sha256=sha256_of(RUBRIC) if judge else None,
+        judge_record=judge_record,
         judge=judge.model if judge else "no judge is configured (evaluate.judge): truthfulness was not measured",
         verdict=verdict,
         verdict_reason=reason,

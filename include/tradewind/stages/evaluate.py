@@ -26,6 +26,7 @@ def run(stage: StageRun) -> None:
             sources[name] = stage.input(key)
     if len(sources) == 1:
         raise StageSkipped("neither adaptation nor fine-tuning made a model to compare with the base")
+    from tradewind.judging.judge import judge_answers
     from tradewind.metrics.item_scores import score_items
     from tradewind.metrics.summary import summarise
     from tradewind.training.generate import answer_all
@@ -39,7 +40,10 @@ def run(stage: StageRun) -> None:
             prediction["answers"][name] = answer.text
             prediction["hit_token_limit"][name] = answer.hit_token_limit
     measured = score_items(predictions, list(sources), stage.config.evaluate)
-    scores = summarise(predictions, list(sources), measured, stage.config)
+    judged = None
+    if stage.config.evaluate.judge is not None:
+        judged = judge_answers(predictions, list(sources), stage.config, stage.run_name)
+    scores = summarise(predictions, list(sources), measured, stage.config, judged)
     write_jsonl(stage.work / "predictions.jsonl", predictions)
     write_atomically(stage.work / "scores.json", scores.model_dump_json(indent=1))
     stage.outputs += ["predictions.jsonl", "scores.json"]
@@ -56,4 +60,6 @@ def _warnings(scores: Scores) -> list[str]:
     for name, share in scores.hit_token_limit.items():
         if share > MANY_CUT:
             found.append(f"{name}: {share:.0%} of the answers reached evaluate.max_new_tokens without an end")
+    if scores.judge_record is not None and scores.judge_record.drift is not None:
+        found.append(scores.judge_record.drift)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,17 +11,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from tradewind.asking.asker import Asker
+from tradewind.asking.batch import Batches
+from tradewind.asking.each import each
+from tradewind.asking.store import AnswerStore, answers_file
 from tradewind.config import ExtractConfig
 from tradewind.errors import TemporaryError, UserError
-from tradewind.extraction.asker import Asker
-from tradewind.extraction.batch import Batches
 from tradewind.extraction.documents import digest, unextracted
-from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, each, fill_by_batch, fill_checks, verify
+from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, fill_by_batch, fill_checks, verify
 from tradewind.extraction.keep import Kept, doubted, keep, ungrounded
 from tradewind.extraction.nearness import Vectors
 from tradewind.extraction.passages import Chunk, check_groups, chunks, cut_digest
 from tradewind.extraction.reply import Candidate
-from tradewind.extraction.store import AnswerStore, answers_file
 from tradewind.files import write_jsonl
 from tradewind.models import base_source
 from tradewind.preflight import server_key
@@ -86,10 +86,10 @@ async def _extract(
     stage: StageRun, config: ExtractConfig, mine: Sequence[Chunk], store: AnswerStore
 ) -> tuple[list[Drawn | Unanswered], Kept, dict[str, int]]:
     """What became of each passage, what may be trained on, and how often store and server were asked."""
-    async with asking(config, store, _run(stage)) as (asker, batches):
+    async with asking(config, store, stage.run_name) as (asker, batches):
         await fill_by_batch(mine, asker, batches, config)
         found, reached = await each(
-            mine, lambda chunk: draw(chunk, asker, config), at_once=config.concurrency, what="extract"
+            mine, lambda chunk: draw(chunk, asker, config), at_once=config.concurrency, what="extract", unit="passage"
         )
         _stop_or_warn(stage, config, reached, found)
         _stop_if_silent(found)
@@ -119,7 +119,7 @@ async def _judge(
     asked = [(passage, out) for passage, out in left if passage.facts]
     await fill_checks([passage for passage, _ in asked], batches)
     verdicts, reached = await each(
-        asked, lambda item: verify(item[0], asker), at_once=config.concurrency, what="verify"
+        asked, lambda item: verify(item[0], asker), at_once=config.concurrency, what="verify", unit="passage"
     )
     _stop_or_warn(stage, config, reached, verdicts)
     for (passage, out), verdict in zip(asked, verdicts, strict=True):
@@ -130,11 +130,6 @@ def _embed(texts: Sequence[str], stage: StageRun) -> Vectors:
     from tradewind.metrics.semscore import embed
 
     return embed(texts, stage.config.evaluate.encoder, stage.config.evaluate.encoder_revision).vectors
-
-
-def _run(stage: StageRun) -> str:
-    """The ledger's name for this run: all its shards and tries share one budget."""
-    return os.environ.get("TRADEWIND_JOB_ID") or str(stage.run_dir.path)
 
 
 def _stop_if_silent(found: Sequence[Drawn | Unanswered | None]) -> None:
@@ -181,7 +176,7 @@ def _keep_raw(folder: Path, unanswered: Sequence[Unanswered]) -> None:
 
 def _bill(store: AnswerStore, stage: StageRun, config: ExtractConfig) -> dict[str, Any]:
     """What the whole run, with the shards and tries so far, has spent."""
-    billed, (unknown, open_requests) = store.bill(_run(stage)), store.unknown(_run(stage))
+    billed, (unknown, open_requests) = store.bill(stage.run_name), store.unknown(stage.run_name)
     usage = billed.usage
     bill: dict[str, Any] = asdict(usage)
     if config.price is not None:

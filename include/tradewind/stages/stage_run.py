@@ -47,6 +47,11 @@ class StageRun:
     resumed_from_step: int | None = None
     gpu_seconds: float = 0.0
 
+    @property
+    def run_name(self) -> str:
+        """What the ledger of requests calls this run: all its shards and tries share one budget."""
+        return os.environ.get("TRADEWIND_JOB_ID") or str(self.run_dir.path)
+
     def input(self, name: str) -> Path:
         """The path of an input by its `<stage>/<file>` name."""
         return self.run_dir.path / self.inputs[name].path

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from docker.errors import NotFound
 from docker.types import Mount
 
+from tradewind.asking.store import ANSWERS_VARIABLE
 from tradewind.errors import UserError
-from tradewind.extraction.store import ANSWERS_VARIABLE
 from tradewind.results import UPSTREAM, Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
@@ -151,8 +151,8 @@ def cache_environment(cache: Path | None) -> dict[str, str]:
 
 
 def answers_environment(stage: Stage) -> dict[str, str]:
-    """What makes `extract` keep the answers that were paid for where every run finds them; made where absent."""
-    if stage != "extract":
+    """What makes stages that ask a server keep its answers where every run finds them; made where absent."""
+    if stage not in ("extract", "evaluate"):
         return {}
     folder = Path(os.environ.get(ANSWERS_VARIABLE) or home() / "answers").expanduser().resolve()
     folder.mkdir(parents=True, exist_ok=True)

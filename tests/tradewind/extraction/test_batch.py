@@ -16,8 +16,8 @@ import pytest
 
 from extractions import Extraction
 from llm_server import Batching, Bill, LlmServer, Model, Reply, Served
+from tradewind.asking.store import AnswerStore
 from tradewind.errors import TemporaryError, UserError
-from tradewind.extraction.store import AnswerStore
 from tradewind.shard import Shard
 
 FAST: dict[str, Any] = {"batch": True, "batch_poll_seconds": 0.02}
@@ -169,7 +169,7 @@ def test_a_server_that_cannot_be_polled_for_a_while_is_polled_again(extract: Ext
 def test_a_server_that_stays_unavailable_is_left_for_later_and_its_batch_found_again(
     extract: Extraction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tradewind.extraction.batch._TRIES", 1)
+    monkeypatch.setattr("tradewind.asking.batch._TRIES", 1)
     with LlmServer(batching=Batching(unavailable_polls=1)) as server:
         with pytest.raises(TemporaryError, match=r"extract\.batch: .*clear the task later"):
             extract(server, **FAST)
@@ -210,7 +210,7 @@ def test_checks_go_in_a_batch_too(extract: Extraction, server: LlmServer) -> Non
 def test_more_than_one_batch_may_hold_is_divided(
     extract: Extraction, server: LlmServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tradewind.extraction.batch_file.MOST_REQUESTS", 10)
+    monkeypatch.setattr("tradewind.asking.batch_file.MOST_REQUESTS", 10)
     result = extract(server, **FAST)
     passages = result.metrics["passages"]
     assert _sent(server) == -(-passages // 10) > 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tradewind.extraction.json_in_text import UnusableAnswerError, is_whole
+from tradewind.asking.json_in_text import UnusableAnswerError, is_whole
 from tradewind.extraction.reply import Candidate, read_pairs, read_text, read_verdicts
 
 PAIR = {"questions": ["What is FOB?", "FOB means what?"], "answer": "FOB means Free On Board."}

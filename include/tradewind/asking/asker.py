@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from tradewind.config import ExtractConfig
+from tradewind.asking.batch import Batches
+from tradewind.asking.json_in_text import UnusableAnswerError, is_whole
+from tradewind.asking.question import Question
+from tradewind.asking.server import PassingFaultError, RefusedError, Server, WeakerFormError, most_tokens
+from tradewind.asking.store import AnswerStore, BudgetReachedError, Wait
+from tradewind.asking.usage import Spent, Usage
+from tradewind.config import AskConfig
 from tradewind.errors import UserError
-from tradewind.extraction.batch import Batches
-from tradewind.extraction.json_in_text import UnusableAnswerError, is_whole
-from tradewind.extraction.prompts import Question
-from tradewind.extraction.server import PassingFaultError, RefusedError, Server, WeakerFormError, most_tokens
-from tradewind.extraction.store import AnswerStore, Wait
-from tradewind.extraction.usage import Spent, Usage
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -44,8 +44,14 @@ class UnansweredError(Exception):
 class Asker:
     """Asks within one run; `counts` says how often each thing happened."""
 
-    def __init__(self, server: Server, store: AnswerStore, run: str, config: ExtractConfig, batches: Batches) -> None:
-        """Enter every request under `run`, whose shards share the budget."""
+    def __init__(
+        self, server: Server, store: AnswerStore, run: str, config: AskConfig, batches: Batches | None = None
+    ) -> None:
+        """Enter every request under `run`, whose shards share the budget.
+
+        Args:
+            batches: looks after those that hold up a request; None where no batches are sent.
+        """
         self._batches = batches
         self._server = server
         self._store = store
@@ -116,10 +122,14 @@ class Asker:
         while True:
             if (known := self._store.answer(key)) is not None:
                 return known
-            entered = self._store.open_request(self._run, key, most, self._config.budget)
+            try:
+                entered = self._store.open_request(self._run, key, most, self._config.budget)
+            except BudgetReachedError as error:
+                raise BudgetReachedError(f"{self._config.block}.{error}") from error
             if not isinstance(entered, Wait):
                 return entered
-            await self._batches.look_after(key)
+            if self._batches is not None:
+                await self._batches.look_after(key)
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _send(self, question: Question, number: int, read: Callable[[str], _T], raw: list[str]) -> _T:
@@ -151,7 +161,9 @@ class Asker:
 
     def _close(self, number: int, usage: Usage | None, answer: tuple[str, str] | None = None) -> None:
         if usage is not None and usage.completion_tokens > self._longest:
-            log.warning("extract: the server wrote %d tokens, more than it was allowed", usage.completion_tokens)
+            log.warning(
+                "%s: the server wrote %d tokens, more than it was allowed", self._config.block, usage.completion_tokens
+            )
             self._longest = usage.completion_tokens  # what it did once it may do again: the budget reckons with it
         spent = None if usage is None else Spent(usage, usage.cost(self._config.price))
         self._store.close_request(number, spent, answer)
@@ -160,7 +172,7 @@ class Asker:
 class _Patience:
     """When to stop: unusable answers are counted, a server's faults are waited out."""
 
-    def __init__(self, config: ExtractConfig) -> None:
+    def __init__(self, config: AskConfig) -> None:
         self._config = config
         self._unusable = 0
 
@@ -175,7 +187,7 @@ def _pause(state: RetryCallState) -> float:
     from tenacity import wait_exponential_jitter
 
     error = state.outcome.exception() if state.outcome else None
-    log.info("extract: %s; trying again", error)
+    log.info("%s; trying again", error)
     asked = getattr(error, "after", None)
     if asked is not None:
         return min(float(asked), _LONGEST_WAIT)

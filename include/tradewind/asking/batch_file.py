@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.extraction.server import Completion, PassingFaultError, RefusedError, read_completion
-from tradewind.extraction.usage import Usage
+from tradewind.asking.server import Completion, PassingFaultError, RefusedError, read_completion
+from tradewind.asking.usage import Usage
 from tradewind.sources.record import is_broken
 
 MOST_REQUESTS = 50_000

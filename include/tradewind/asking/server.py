@@ -8,10 +8,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tradewind.config import ExtractConfig
+from tradewind.asking.question import Question
+from tradewind.asking.usage import Usage
+from tradewind.config import AskConfig
 from tradewind.errors import UserError, without_secret
-from tradewind.extraction.prompts import Question
-from tradewind.extraction.usage import Usage
+from tradewind.preflight import server_key
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("tradewind")
 _ALL_REFUSED = 3
-"""After so many refusals and no answer it is not the passages that the server refuses."""
+"""After so many refusals and no answer it is not the single questions that the server refuses."""
 _WEAKER = {"json_schema": "json_object", "json_object": "text"}
 
 
@@ -61,10 +62,19 @@ class Completion:
     """It reached `max_completion_tokens`."""
 
 
-class Server:
-    """What the recipe names, and what it turned out not to take: that is asked once, not for each passage."""
+def open_client(config: AskConfig) -> AsyncOpenAI:
+    """A connection to the recipe's server, to be closed by its user; UserError where its key is not set."""
+    from openai import AsyncOpenAI
 
-    def __init__(self, config: ExtractConfig, client: AsyncOpenAI) -> None:
+    key = server_key(config, config.block)
+    # max_retries: each request is entered in the ledger, so none may be sent behind its back.
+    return AsyncOpenAI(api_key=key, base_url=config.base_url, timeout=config.timeout, max_retries=0)
+
+
+class Server:
+    """What the recipe names, and what it turned out not to take: that is asked once, not for each question."""
+
+    def __init__(self, config: AskConfig, client: AsyncOpenAI) -> None:
         """Use `client`, which must not retry by itself: every request is entered in the ledger."""
         self._client = client
         self._config = config
@@ -122,9 +132,9 @@ class Server:
     def _judged(self, error: Any, body: dict[str, Any]) -> Exception:
         """What a status other than 200 means for this request and those to come."""
         status, said = error.status_code, _said(error, self._client.api_key)
-        where = self._config.base_url or "the default server"
+        where, block = self._config.base_url or "the default server", self._config.block
         if status == 429 and getattr(error, "code", None) == "insufficient_quota":
-            return UserError(f"extract: {where}: the account's quota is used up; add to it, then clear the task")
+            return UserError(f"{block}: {where}: the account's quota is used up; add to it, then clear the task")
         if status in (408, 409, 425, 429) or status >= 500:
             return PassingFaultError(f"HTTP {status}", after=_retry_after(error.response.headers), usage=Usage(1))
         if status in (400, 422) and self._give_in(error, body):
@@ -132,7 +142,7 @@ class Server:
         self._refused += 1
         if status in (401, 403, 404) or (self._refused >= _ALL_REFUSED and not self._answered):
             return UserError(
-                f"extract: {where} refused '{self._config.model}' with HTTP {status} ({said}); "
+                f"{block}: {where} refused '{self._config.model}' with HTTP {status} ({said}); "
                 f"check base_url, model and {self._config.api_key_env}"
             )
         return RefusedError(f"HTTP {status}: {said}", Usage(1))
@@ -144,7 +154,9 @@ class Server:
             sent = body["response_format"]["type"]
             if self._format == sent:  # not yet done by a request that was sent beside this one
                 self._format = _WEAKER[sent]
-                log.warning("extract: the server takes no response_format %s; asking for %s", sent, self._format)
+                log.warning(
+                    "%s: the server takes no response_format %s; asking for %s", self._config.block, sent, self._format
+                )
             return True
         if "temperature" in body and "temperature" in text:
             self._temperature = None

@@ -41,10 +41,10 @@ class Spent:
         return Spent(self.usage + other.usage, self.cost + other.cost)
 
     def passes(self, budget: BudgetConfig) -> str | None:
-        """The first bound that this is above, in words."""
+        """The first bound that this is above, by its name below the block."""
         tokens = self.usage.prompt_tokens + self.usage.completion_tokens
         for name, value in (("requests", self.usage.requests), ("tokens", tokens), ("money", self.cost)):
             bound = getattr(budget, name)
             if bound is not None and value > bound:
-                return f"extract.budget.{name} ({bound})"
+                return f"budget.{name} ({bound})"
         return None

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tradewind.asking.store import AnswerStore, BudgetReachedError, OpenBatch, Wait
+from tradewind.asking.usage import Spent, Usage
 from tradewind.config import BudgetConfig
-from tradewind.extraction.store import AnswerStore, BudgetReachedError, OpenBatch, Wait
-from tradewind.extraction.usage import Spent, Usage
 from tradewind.faults import told_to_user
 
 MOST = Spent(Usage(1, 100, 50), 0.01)
@@ -58,9 +58,9 @@ def test_the_same_is_not_asked_twice_at_once(store: AnswerStore, tmp_path: Path)
 @pytest.mark.parametrize(
     ("budget", "named"),
     [
-        (BudgetConfig(requests=2), "extract.budget.requests"),
-        (BudgetConfig(tokens=2 * 150 + 149), "extract.budget.tokens"),
-        (BudgetConfig(money=0.029), "extract.budget.money"),
+        (BudgetConfig(requests=2), "budget.requests"),
+        (BudgetConfig(tokens=2 * 150 + 149), "budget.tokens"),
+        (BudgetConfig(money=0.029), "budget.money"),
     ],
 )
 def test_a_budget_is_not_passed_even_if_every_request_costs_the_most(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tradewind.extraction import batch_file
-from tradewind.extraction.batch_file import Outcome, divided, read_line
-from tradewind.extraction.server import Completion
-from tradewind.extraction.usage import Usage
+from tradewind.asking import batch_file
+from tradewind.asking.batch_file import Outcome, divided, read_line
+from tradewind.asking.server import Completion
+from tradewind.asking.usage import Usage
 
 USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
 

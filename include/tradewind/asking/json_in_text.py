@@ -1,4 +1,4 @@
-"""The list that a model was asked for, out of JSON that stands alone, in code fences, in prose, or twice."""
+"""The list or object that a model was asked for, out of JSON that stands alone, in code fences, in prose, or twice."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def is_whole(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """Every JSON object of a text that stands in no other and not among what a model thinks aloud; none is mended."""
+    return [document for document in _documents(text)[0] if isinstance(document, dict)]
 
 
 def members(text: str, name: str, keys: Collection[str]) -> list[Any]:

@@ -16,9 +16,9 @@ from dataclasses import astuple, dataclass
 from enum import Enum
 from pathlib import Path
 
+from tradewind.asking.session import Session, is_alive
+from tradewind.asking.usage import Spent, Usage
 from tradewind.config import BudgetConfig
-from tradewind.extraction.session import Session, is_alive
-from tradewind.extraction.usage import Spent, Usage
 
 ANSWERS_VARIABLE = "TRADEWIND_ANSWERS"
 _TABLES = """
@@ -161,7 +161,7 @@ class AnswerStore:
                 except BudgetReachedError as error:
                     return entered, str(error)
                 if number is Wait.BUDGET:
-                    return entered, most.passes(budget) or "extract.budget"
+                    return entered, most.passes(budget) or "budget"
                 if not isinstance(number, Wait):
                     entered[key] = number
         return entered, None

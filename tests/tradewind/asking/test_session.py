@@ -8,7 +8,7 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from tradewind.extraction.session import Session, is_alive
+from tradewind.asking.session import Session, is_alive
 
 spawn = multiprocessing.get_context("spawn")
 

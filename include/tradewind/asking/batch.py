@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tradewind.config import ExtractConfig
+from tradewind.asking.batch_file import divided, read_line
+from tradewind.asking.json_in_text import UnusableAnswerError, is_whole
+from tradewind.asking.question import Question
+from tradewind.asking.server import Server, most_tokens
+from tradewind.asking.store import AnswerStore, OpenBatch
+from tradewind.asking.usage import Spent, Usage
+from tradewind.config import BatchConfig
 from tradewind.errors import TemporaryError, UserError
-from tradewind.extraction.batch_file import divided, read_line
-from tradewind.extraction.json_in_text import UnusableAnswerError, is_whole
-from tradewind.extraction.prompts import Question
-from tradewind.extraction.server import Server, most_tokens
-from tradewind.extraction.store import AnswerStore, OpenBatch
-from tradewind.extraction.usage import Spent, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -51,9 +51,7 @@ class _PageError(Exception):
 class Batches:
     """The batches of one run, and those of others that hold up this one."""
 
-    def __init__(
-        self, client: AsyncOpenAI, server: Server, store: AnswerStore, run: str, config: ExtractConfig
-    ) -> None:
+    def __init__(self, client: AsyncOpenAI, server: Server, store: AnswerStore, run: str, config: BatchConfig) -> None:
         """Send requests in the form that `server` would send them in one by one."""
         self._once = client
         # None of these calls is charged. The one that makes a batch must not be sent twice: see `_create`.
@@ -101,7 +99,7 @@ class Batches:
             held_up = True
             if batch.name not in self._waited_for:
                 self._waited_for.add(batch.name)
-                log.info("extract: waiting for batch %s, which another task looks after", batch.number or batch.name)
+                log.info("waiting for batch %s, which another task looks after", batch.number or batch.name)
         if held_up:
             await asyncio.sleep(min(_LOOK_AGAIN, self._config.batch_poll_seconds))
 
@@ -116,11 +114,13 @@ class Batches:
             else:
                 self._store.close_batch(name, charged=False)
             if reached is not None:
-                log.warning("extract: %s has room for %d of %d requests", reached, len(entered), len(lines))
+                log.warning(
+                    "%s.%s has room for %d of %d requests", self._config.block, reached, len(entered), len(lines)
+                )
                 break
         for name, batch in sent:
             if (failure := await self._await(name, batch, readers)) is not None:
-                raise UserError(f"extract.batch: {failure}; turn batch off, or mend it and clear the task")
+                raise UserError(f"{self._config.block}.batch: {failure}; turn batch off, or mend it and clear the task")
 
     async def _upload(self, name: str, content: bytes) -> Batch:
         try:
@@ -130,7 +130,7 @@ class Batches:
             raise
         batch = await self._create(name, file.id)
         self._store.name_batch(name, batch.id)
-        log.info("extract: batch %s is sent", batch.id)
+        log.info("batch %s is sent", batch.id)
         return batch
 
     async def _create(self, name: str, file_id: str) -> Batch:
@@ -178,9 +178,9 @@ class Batches:
             self._store.close_batch(batch.name, charged=False)
         if found is None:
             return
-        log.info("extract: going on with batch %s", found.id)
+        log.info("going on with batch %s", found.id)
         if (failure := await self._await(batch.name, found, readers)) is not None:
-            log.warning("extract: %s", failure)
+            log.warning("%s", failure)
 
     async def _find(self, name: str) -> Batch | None:
         from openai import APIStatusError
@@ -204,7 +204,7 @@ class Batches:
             if not _is_unknown(error):
                 raise
         log.warning(
-            "extract: %s does not know batch %s (any more): its requests are asked again, and count in the budget "
+            "%s does not know batch %s (any more): its requests are asked again, and count in the budget "
             "as the most that they can have cost", self._where, number,
         )  # fmt: skip
         self._store.close_batch(name, charged=True)
@@ -220,7 +220,7 @@ class Batches:
             batch = found
             counts = batch.request_counts
             if counts is not None:
-                log.info("extract: batch %s: %s, %d of %d", batch.id, batch.status, counts.completed, counts.total)
+                log.info("batch %s: %s, %d of %d", batch.id, batch.status, counts.completed, counts.total)
         if batch.status == "failed":
             why = (batch.errors.data or []) if batch.errors else []
             self._store.close_batch(name, charged=False)
@@ -241,7 +241,7 @@ class Batches:
             except APIStatusError as error:
                 if not _is_unknown(error):
                     raise
-                log.warning("extract: batch %s: its file %s is gone", batch.id, file_id)
+                log.warning("batch %s: its file %s is gone", batch.id, file_id)
                 whole = False
                 continue
             for line in filter(bytes.strip, content.split(b"\n")):
@@ -253,7 +253,7 @@ class Batches:
         try:
             outcome = read_line(line)
         except ValueError:
-            log.warning("extract: a line of a batch's file cannot be read")
+            log.warning("a line of a batch's file cannot be read")
             return False
         number = numbers.pop(outcome.key, None)
         if number is None:  # entered before a kill
@@ -264,7 +264,7 @@ class Batches:
             try:
                 readers.get(outcome.key, str)(outcome.completion.text)
             except UnusableAnswerError as error:
-                log.info("extract: a batch's answer cannot be used (%s)", error)
+                log.info("a batch's answer cannot be used (%s)", error)
                 kept = None
             if outcome.completion.cut_off and not is_whole(outcome.completion.text):
                 kept = None
@@ -279,7 +279,7 @@ class Batches:
         try:
             yield
         except (openai.APIError, _PageError, json.JSONDecodeError) as error:
-            said = f"extract.batch: {self._where}: {' '.join(str(error).split())[:200]}"
+            said = f"{self._config.block}.batch: {self._where}: {' '.join(str(error).split())[:200]}"
             if _is_passing(error):
                 raise TemporaryError(f"{said}; clear the task later: a batch that was sent is found again") from error
             raise UserError(
