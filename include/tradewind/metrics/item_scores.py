@@ -15,6 +15,8 @@ from tradewind.metrics import chrf, semscore
 from tradewind.metrics.truthfulness import truthfulness
 
 Floor = npt.NDArray[np.float64]
+FOR_SOME = ("exact_match", "numbers")
+"""Metrics that apply to some questions only: where there is no score of theirs, nothing failed."""
 Group = tuple[str, str]
 """Kind of held-out question, and language."""
 
@@ -25,6 +27,7 @@ class Measured:
 
     encoder_max_length: int
     encoder_truncated: float
+    encoder_revision: str | None = None
     language_floors: dict[str, float] = field(default_factory=dict)
     """By language, SemScore of references against those of other facts: whether the encoder can judge it."""
     floors: dict[Group, dict[str, dict[str, Floor]]] = field(default_factory=dict)
@@ -32,9 +35,10 @@ class Measured:
 
 
 def groups_of(predictions: Sequence[dict[str, Any]]) -> dict[Group, list[int]]:
-    """Indices of the items of each kind and language, in the order they first appear."""
+    """Indices of the items of each kind and language, by the items' ids: in whatever order they come, figures agree."""
     found: dict[Group, list[int]] = {}
-    for index, item in enumerate(predictions):
+    for index in sorted(range(len(predictions)), key=lambda index: str(predictions[index]["id"])):
+        item = predictions[index]
         found.setdefault((item["kind"], item["language"]), []).append(index)
     return found
 
@@ -66,13 +70,14 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
                 number = float(value)
                 item["scores"].setdefault(metric, {})[name] = None if math.isnan(number) else round(number, 6)
     measured = Measured(embedded.max_length, embedded.truncated / len(texts))
-    for language in {item["language"] for item in predictions}:
-        of_it = [index for index, item in enumerate(predictions) if item["language"] == language]
+    by_group = groups_of(predictions)
+    for language in sorted({language for _, language in by_group}):
+        of_it = [index for (_, other), members in by_group.items() if other == language for index in members]
         own = vectors["reference"][of_it]
         found_floor = semscore.floor(own, own, [predictions[index]["fact_id"] for index in of_it])
         if not np.isnan(found_floor).all():
             measured.language_floors[language] = float(np.nanmean(found_floor))
-    for group, members in groups_of(predictions).items():
+    for group, members in by_group.items():
         facts = [predictions[index]["fact_id"] for index in members]
         texts_of = answers | {"reference": references}
         measured.floors[group] = {

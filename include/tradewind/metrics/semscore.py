@@ -48,7 +48,7 @@ def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Em
         raise UserError(
             f"encoder '{encoder}': cannot be had{reachable}; name a local folder or one on the hub in evaluate.encoder"
         ) from error
-    distinct = list(dict.fromkeys(texts))
+    distinct = sorted(set(texts))  # a text's batch moves its last digits: let no order of models or items decide it
     limit = int(model.max_seq_length or 0)
     lengths = [len(ids) for ids in model.tokenizer(distinct, verbose=False)["input_ids"]]
     vectors = model.encode(
@@ -70,7 +70,8 @@ def floor(answers: Vectors, references: Vectors, facts: Sequence[str]) -> Vector
     Shape (items,); NaN for an item that no other fact stands beside.
     """
     names = np.asarray(facts)
-    other = names[:, None] != names[None, :]
+    cosines = answers @ references.T
+    other = (names[:, None] != names[None, :]) & np.isfinite(cosines)
     counts = other.sum(axis=1)
-    sums = np.where(other, answers @ references.T, 0.0).sum(axis=1)
+    sums = np.where(other, cosines, 0.0).sum(axis=1)
     return np.asarray(np.divide(sums, counts, out=np.full(len(names), np.nan), where=counts > 0))

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tradewind.reporting import plots
 from tradewind.reporting.contract import Report
+from tradewind.reporting.notes import many_tests, notes
 from tradewind.reporting.table import header, score_rows
 
 _MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
@@ -34,10 +35,14 @@ def html(
 
 
 def _context(report: Report) -> dict[str, Any]:
-    notes = [
-        f"{group.kind}: {metric.note}" for group in report.scores.groups for metric in group.metrics if metric.note
-    ]
-    return {"report": report, "header": header(report.scores), "rows": score_rows(report.scores), "notes": notes}
+    scores = report.scores
+    return {
+        "report": report,
+        "header": header(scores),
+        "rows": score_rows(scores),
+        "notes": notes(scores),
+        "many_tests": many_tests(scores),
+    }
 
 
 def template(name: str, *, autoescape: bool) -> Template:

@@ -49,13 +49,14 @@ def blocks(report: Report, link: str | None) -> list[dict[str, Any]]:
 
 
 def slack_table(scores: Scores) -> str:
-    """Headline metrics only, narrow enough for a phone: two lines a kind."""
+    """Headline metrics only, narrow enough for a phone: a line for each comparison."""
     lines = [f"{'':<10}{'n':>5}{'base':>8}{'tuned':>8}"]
     for row in score_rows(scores):
         if row.headline:
             scored, _, unscored = row.n.partition(" ")
-            lines.append(f"{row.kind:<10}{scored:>5}{row.base:>8}{row.tuned:>8}")
-            lines.append(f"  {row.language} {row.metric} {row.difference} {unscored}".rstrip())
+            lines.append(f"{row.kind:<10}{scored:>5}{row.means.get('base', '-'):>8}{row.means.get('tuned', '-'):>8}")
+            lines.append(f"  {row.language} {row.metric} {unscored}".rstrip())
+            lines += [f"  vs {against.opponent} {against.difference} p {against.p}" for against in row.against]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ import pytest
 from tradewind.reporting.contract import Example, Report, StageSummary
 from tradewind.reporting.render import html, markdown
 from tradewind.reporting.table import score_rows, text_table
-from tradewind.scores import GroupScore, Interval, MetricScore, Scores
+from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
 HOSTILE = "<script>alert('x')</script> {{ 7*7 }} & <!channel>"
 
@@ -21,7 +21,20 @@ def _metric(name: str, *, usable: bool = True) -> MetricScore:
         floor={"tuned": 0.2, "reference": 0.21 if usable else 0.8},
         scored=9,
         unscored=1,
-        tuned_minus_base=Interval(difference=0.44, low=0.3, high=0.58, confidence_level=0.9),
+        comparisons={
+            "base": Comparison(
+                difference=0.44,
+                low=0.3,
+                high=0.58,
+                confidence_level=0.9,
+                p=0.0004,
+                p_holm=0.0016,
+                wins=7,
+                ties=1,
+                losses=1,
+                n=9,
+            )
+        },
         usable=usable,
         note=None if usable else "the encoder cannot judge this language (ko)",
     )
@@ -84,7 +97,8 @@ def test_the_headline_metric_of_a_group_stands_first_and_a_blind_one_is_marked(r
         ("read", "chrF", True),
         ("read", "SemScore (blind)", False),
     ]
-    assert rows[0].difference == "+0.440 [+0.300, +0.580]"
+    (base,) = rows[0].against
+    assert base.cells() == ("+0.440 [+0.300, +0.580]", "<0.001", "0.002", "7/1/1")
     assert rows[0].n == "9 (1 unscored)"
 
 

@@ -97,13 +97,17 @@ def test_the_table_has_the_headline_metric_of_each_group_with_n_and_interval(rep
     assert slack_table(report.scores).splitlines() == [
         "              n    base   tuned",
         "reworded     40   0.500   0.980",
-        "  en SemScore +0.480 [+0.430, +0.530]",
+        "  en SemScore",
+        "  vs base +0.480 [+0.430, +0.530] p <0.001",
         "read         40   0.580   0.610",
-        "  en SemScore +0.030 [-0.020, +0.080]",
+        "  en SemScore",
+        "  vs base +0.030 [-0.020, +0.080] p 0.500",
         "unseen       40   0.550   0.540",
-        "  en SemScore -0.010 [-0.060, +0.040]",
+        "  en SemScore",
+        "  vs base -0.010 [-0.060, +0.040] p 0.500",
         "reworded     40   0.200   0.650",
-        "  ko chrF +0.450 [+0.400, +0.500]",
+        "  ko chrF",
+        "  vs base +0.450 [+0.400, +0.500] p <0.001",
     ]
 
 
@@ -112,7 +116,7 @@ def test_the_log_has_every_metric(report: Report) -> None:
     assert text.splitlines()[0] == headline(report)
     rows = [line.split("  ")[0] for line in text.splitlines() if " (en)" in line or " (ko)" in line]
     assert rows[-6:] == ["reworded (en)"] * 2 + ["read (en)", "unseen (en)"] + ["reworded (ko)"] * 2
-    assert re.search(r"reworded \(ko\) +SemScore \(blind\) +40 +0\.890 .* 0\.880$", text, re.MULTILINE)
+    assert re.search(r"reworded \(ko\) +SemScore \(blind\) +40 +0\.890 .* 0\.880 .* 30/4/6$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("verdict", ["better", "worse", "no difference shown"])

@@ -1,0 +1,1 @@
+"""A model that grades answers, and what is known of it."""
