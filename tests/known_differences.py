@@ -19,8 +19,8 @@ Shape = tuple[Callable[[np.random.Generator, Array], Array], float]
 
 def _alike(rng: np.random.Generator, records: Array) -> Array:
     """Records that differ much, with questions that differ little."""
-    of_record: Array = rng.normal(0.3, 1.0, int(records.max()) + 1)
-    return of_record[records.astype(int)] + rng.normal(0.0, 0.2, len(records))
+    of_record = rng.normal(0.3, 1.0, int(records.max()) + 1)
+    return np.asarray(of_record[records.astype(int)] + rng.normal(0.0, 0.2, len(records)))
 
 
 def _skewed(rng: np.random.Generator, records: Array) -> Array:

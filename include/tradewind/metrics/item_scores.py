@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from tradewind.config import EvaluateConfig
 from tradewind.metrics import chrf, semscore
+from tradewind.metrics.exact_form import exact_forms
+from tradewind.metrics.exact_match import exact_match
+from tradewind.metrics.numbers import numbers
 from tradewind.metrics.truthfulness import truthfulness
 
 Floor = npt.NDArray[np.float64]
@@ -44,7 +47,7 @@ def groups_of(predictions: Sequence[dict[str, Any]]) -> dict[Group, list[int]]:
 
 
 def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], config: EvaluateConfig) -> Measured:
-    """Fill each prediction's `scores[metric][model]`; a truthfulness that is missing is None.
+    """Fill each prediction's `scores[metric][model]`: None where it has none, or where the encoder gave no number.
 
     Raises:
         UserError: the encoder or the judge cannot be had.
@@ -54,6 +57,7 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
     texts = references + [text for name in models for text in answers[name]]
     embedded = semscore.embed(texts, config.encoder, config.encoder_revision)
     size = len(predictions)
+    forms = [exact_forms(item) for item in predictions]
     vectors = {"reference": embedded.vectors[:size]}
     for at, name in enumerate(models, 1):
         vectors[name] = embedded.vectors[at * size : (at + 1) * size]
@@ -61,6 +65,8 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
         found = {
             "semscore": semscore.similarity(vectors[name], vectors["reference"]),
             "chrf": chrf.chrf(answers[name], references),
+            "exact_match": exact_match(answers[name], references, forms),
+            "numbers": numbers(answers[name], references, forms),
         }
         if config.judge is not None:
             questions = [item["question"] for item in predictions]
@@ -68,8 +74,8 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
         for metric, values in found.items():
             for item, value in zip(predictions, values, strict=True):
                 number = float(value)
-                item["scores"].setdefault(metric, {})[name] = None if math.isnan(number) else round(number, 6)
-    measured = Measured(embedded.max_length, embedded.truncated / len(texts))
+                item["scores"].setdefault(metric, {})[name] = round(number, 6) if math.isfinite(number) else None
+    measured = Measured(embedded.max_length, embedded.truncated / len(texts), embedded.revision)
     by_group = groups_of(predictions)
     for language in sorted({language for _, language in by_group}):
         of_it = [index for (_, other), members in by_group.items() if other == language for index in members]

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewind.errors import UserError
-from tradewind.models import check_location, locate
+from tradewind.models import check_location, locate, revision_of
 
 Vectors = npt.NDArray[np.float64]
 
@@ -29,6 +29,8 @@ class Embeddings:
     truncated: int
     max_length: int
     """Tokens the encoder reads."""
+    revision: str
+    """Which version of the encoder: a hub's commit, a package and its version, or a hash of a folder."""
 
 
 def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Embeddings:
@@ -56,7 +58,8 @@ def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Em
     ).astype(np.float64)
     row = {text: index for index, text in enumerate(distinct)}
     cut = {text for text, length in zip(distinct, lengths, strict=True) if limit and length > limit}
-    return Embeddings(vectors[[row[text] for text in texts]], sum(text in cut for text in texts), limit)
+    used = revision_of(encoder) or str(getattr(model[0].auto_model.config, "_commit_hash", None) or revision)
+    return Embeddings(vectors[[row[text] for text in texts]], sum(text in cut for text in texts), limit, used)
 
 
 def similarity(answers: Vectors, references: Vectors) -> Vectors:

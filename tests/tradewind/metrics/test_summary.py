@@ -42,11 +42,8 @@ def _scores(base: float, tuned: float, floor: float, *, n: int = 30, reference_f
     rng = np.random.default_rng(0)
     noise = rng.normal(0.0, 0.02, (2, n))
     items = [
-        _item(
-            at,
-            **{metric: {"base": base + noise[0, at], "tuned": tuned + noise[1, at]} for metric in ("semscore", "chrf")},
-        )
-        for at in range(n)
+        _item(at, semscore=score, chrf=dict(score))
+        for at, score in enumerate({"base": base + one, "tuned": tuned + two} for one, two in noise.T)
     ]
     return _summarised(items, floor=floor, reference_floor=reference_floor)
 
