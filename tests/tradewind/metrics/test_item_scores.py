@@ -49,10 +49,10 @@ def test_each_metric_scores_what_it_applies_to() -> None:
     scores = _scores(items)
     (group,) = scores.groups
     assert {metric.metric: metric.scored for metric in group.metrics} == {
-        "semscore": 10, "chrf": 10, "exact_match": 1, "numbers": 3,
+        "semscore": 10, "chrf": 10, "exact_match": 1, "numbers": 2,
     }  # fmt: skip
     assert items[1]["scores"]["semscore"]["tuned"] > 0.9
-    assert items[1]["scores"]["numbers"] == {"base": 0.0, "tuned": 0.0}
+    assert items[1]["scores"]["numbers"] == {"base": 1.0, "tuned": 0.0}
     assert items[2]["scores"]["exact_match"] == {"base": 0.0, "tuned": 1.0}
     assert items[3]["scores"]["exact_match"] == {"base": None, "tuned": None}
 

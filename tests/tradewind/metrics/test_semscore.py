@@ -58,7 +58,7 @@ def test_the_scores_are_those_that_the_encoders_makers_publish() -> None:
 
 def test_numbers_are_hardly_seen() -> None:
     vectors = semscore.embed(["The duty is eight percent.", "The duty is twelve percent."], ENCODER).vectors
-    assert semscore.similarity(vectors[:1], vectors[1:])[0] > 0.9
+    assert semscore.similarity(vectors[:1], vectors[1:])[0] > 0.8
 
 
 def test_the_floor_is_low_in_english_and_high_in_korean() -> None:
