@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tradewind.scores import METRIC_NAMES, Scores
 
 
@@ -17,12 +19,16 @@ def notes(scores: Scores) -> list[str]:
     return found
 
 
-def many_tests(scores: Scores) -> str:
-    """How the p values are to be read, given how many there are."""
-    made = " and ".join(f"{count} comparisons with {opponent}" for opponent, count in scores.comparisons_made.items())
+def many_tests(scores: Scores, named: Mapping[str, str] | None = None) -> str:
+    """How the p values are to be read, given how many there are; `named` is what models are called otherwise."""
+    made = " and ".join(
+        f"{count} comparison{'s' if count > 1 else ''} with {(named or {}).get(opponent, opponent)}"
+        for opponent, count in scores.comparisons_made.items()
+    )
     if not made:
         return "Nothing was compared, so there are no intervals."
     return (
         f"This table makes {made}. Intervals and p are of each alone, so about one in twenty misses by chance; p Holm "
-        "is corrected for that, and the verdict reads one comparison only, the headline metric of the first kind."
+        "is corrected for all of them. What was to be shown is the first row: it was chosen beforehand and needs no "
+        "correction."
     )

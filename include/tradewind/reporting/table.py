@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tradewind.scores import METRIC_NAMES, OPPONENTS, Comparison, GroupScore, MetricScore, Scores
@@ -45,15 +46,20 @@ class ScoreRow:
         return (f"{self.kind} ({self.language})", self.metric, self.n, *self.means.values(), self.floor, *compared)
 
 
-def header(scores: Scores) -> tuple[str, ...]:
-    """The names of the columns; the interval's says its level."""
+def header(scores: Scores, named: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The names of the columns; the interval's says its level.
+
+    Args:
+        named: what models are called other than by their names.
+    """
+    called = {name: name for name in ("tuned", *scores.models)} | dict(named or {})
     found = [
         comparison for group in scores.groups for metric in group.metrics for comparison in metric.comparisons.values()
     ]
     level = f" [{found[0].confidence_level:.0%}]".replace("%", " %") if found else ""
-    names: list[str] = ["held-out questions", "metric", "n", *scores.models, "floor"]
+    names: list[str] = ["held-out questions", "metric", "n", *(called[name] for name in scores.models), "floor"]
     for opponent in _opponents(scores):
-        names += [f"tuned - {opponent}{level}", "p", "p Holm", "won/tied/lost"]
+        names += [f"{called['tuned']} - {called[opponent]}{level}", "p", "p Holm", "won/tied/lost"]
     return tuple(names)
 
 
@@ -102,13 +108,9 @@ def p_text(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def text_table(scores: Scores) -> str:
-    """The table for a terminal or a log: columns lined up, no colours."""
-    return lined_up([header(scores)] + [row.cells() for row in score_rows(scores)])
-
-
-def lined_up(rows: list[tuple[str, ...]]) -> str:
-    """Rows of one length, the first of them names."""
+def text_table(scores: Scores, named: Mapping[str, str] | None = None) -> str:
+    """The table for a terminal or a log: columns lined up, no colours; `named` as for `header`."""
+    rows = [header(scores, named)] + [row.cells() for row in score_rows(scores)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
