@@ -74,9 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     validate.set_defaults(command=_validate)
     compare = commands.add_parser("compare", help="compare two runs' answers to the same questions")
     compare.add_argument("first", type=Path, metavar="RUN", help="a run's folder")
-    compare.add_argument(
-        "second", type=Path, metavar="RUN", help="another's; differences are its scores minus the first's"
-    )
+    compare.add_argument("second", type=Path, metavar="RUN", help="another's; its scores minus the first's are shown")
     compare.add_argument("--model", default="tuned", help="whose answers of each run; default: tuned")
     compare.set_defaults(command=_compare)
     build = commands.add_parser("build-base", help="make the embedded Gemma-2 base model again")
