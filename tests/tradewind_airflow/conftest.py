@@ -136,7 +136,7 @@ def report() -> Report:
     answers = {"base": HOSTILE, "adapted": "a bill", "tuned": "a bill of lading"}
     example = Example(
         kind="reworded", language="en", question=HOSTILE, reference="a bill of lading", answers=answers,
-        score={"base": 0.1, "adapted": 0.6, "tuned": 1.0},
+        metric="semscore", score={"base": 0.1, "adapted": 0.6, "tuned": 1.0}, difference=0.9,
     )  # fmt: skip
     return Report(
         run="manual__2026-11-20T02-00-00-00-00-1a2b3c4d",
@@ -148,6 +148,7 @@ def report() -> Report:
         scores=scores,
         stages=tuple(stages),
         warnings=(f"3 could not be used; {HOSTILE}",),
-        examples=(example,),
+        best=(example,),
+        worst=(),
         versions={"tradewind": "0.1.0"},
     )

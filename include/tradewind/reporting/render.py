@@ -11,8 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tradewind.reporting import plots
 from tradewind.reporting.contract import Report
-from tradewind.reporting.notes import many_tests, notes
-from tradewind.reporting.table import header, score_rows
+from tradewind.reporting.notes import against_champion, many_tests, notes
+from tradewind.reporting.table import further_tables, header, score_rows
+from tradewind.scores import METRIC_NAMES
 
 _MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
 
@@ -29,9 +30,10 @@ def html(
     drawn = {
         "bars": plots.score_bars(report.scores),
         "spread": plots.distributions(report.scores, predictions),
+        "grades": plots.grade_histogram(report.scores) if report.scores.grades else "",
         "curves": plots.loss_curves(curves) if curves else "",
     }
-    return template("report.html.j2", autoescape=True).render(_context(report) | drawn)
+    return template("report/page.html.j2", autoescape=True).render(_context(report) | drawn)
 
 
 def _context(report: Report) -> dict[str, Any]:
@@ -40,8 +42,11 @@ def _context(report: Report) -> dict[str, Any]:
         "report": report,
         "header": header(scores),
         "rows": score_rows(scores),
+        "further": further_tables(scores),
         "notes": notes(scores),
+        "champion": against_champion(scores),
         "many_tests": many_tests(scores),
+        "metric_names": METRIC_NAMES,
     }
 
 

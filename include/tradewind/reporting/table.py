@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tradewind.scores import METRIC_NAMES, OPPONENTS, Comparison, GroupScore, MetricScore, Scores
@@ -21,7 +21,7 @@ class Against:
     """Wins, ties, losses."""
 
     def cells(self) -> tuple[str, ...]:
-        """The columns in the order of `header`."""
+        """The columns in the order of `_compared`."""
         return (self.difference, self.p, self.p_holm, self.outcomes)
 
 
@@ -41,8 +41,8 @@ class ScoreRow:
     """Whether this is the metric to read first."""
 
     def cells(self) -> tuple[str, ...]:
-        """The columns in the order of `header`."""
-        compared = (cell for against in self.against for cell in against.cells())
+        """The columns in the order of `header`: of several comparisons the first."""
+        compared = self.against[0].cells() if self.against else ()
         return (f"{self.kind} ({self.language})", self.metric, self.n, *self.means.values(), self.floor, *compared)
 
 
@@ -52,15 +52,32 @@ def header(scores: Scores, named: Mapping[str, str] | None = None) -> tuple[str,
     Args:
         named: what models are called other than by their names.
     """
-    called = {name: name for name in ("tuned", *scores.models)} | dict(named or {})
+    called = dict(named or {})
+    models = (called.get(name, name) for name in scores.models)
+    compared = [_compared(scores, name, called) for name in _opponents(scores)[:1]]
+    return ("held-out questions", "metric", "n", *models, "floor", *(name for names in compared for name in names))
+
+
+def further_tables(scores: Scores) -> list[list[tuple[str, ...]]]:
+    """For each opponent after the first a table, its first row the names of the columns."""
+    tables = []
+    for at, opponent in enumerate(_opponents(scores)[1:], 1):
+        names = ("held-out questions", "metric", "n", opponent, "tuned", *_compared(scores, opponent, {}))
+        rows = [
+            (*row.cells()[:3], row.means[opponent], row.means["tuned"], *row.against[at].cells())
+            for row in score_rows(scores)
+        ]
+        tables.append([names, *rows])
+    return tables
+
+
+def _compared(scores: Scores, opponent: str, called: Mapping[str, str]) -> tuple[str, ...]:
     found = [
         comparison for group in scores.groups for metric in group.metrics for comparison in metric.comparisons.values()
     ]
     level = f" [{found[0].confidence_level:.0%}]".replace("%", " %") if found else ""
-    names: list[str] = ["held-out questions", "metric", "n", *(called[name] for name in scores.models), "floor"]
-    for opponent in _opponents(scores):
-        names += [f"{called['tuned']} - {called[opponent]}{level}", "p", "p Holm", "won/tied/lost"]
-    return tuple(names)
+    difference = f"{called.get('tuned', 'tuned')} - {called.get(opponent, opponent)}{level}"
+    return difference, "p", "p Holm", "won/tied/lost"
 
 
 def score_rows(scores: Scores) -> list[ScoreRow]:
@@ -109,8 +126,12 @@ def p_text(p: float) -> str:
 
 
 def text_table(scores: Scores, named: Mapping[str, str] | None = None) -> str:
-    """The table for a terminal or a log: columns lined up, no colours; `named` as for `header`."""
-    rows = [header(scores, named)] + [row.cells() for row in score_rows(scores)]
+    """The tables for a terminal or a log: columns lined up, no colours; `named` as for `header`."""
+    first = [header(scores, named)] + [row.cells() for row in score_rows(scores)]
+    return "\n\n".join(_lined_up(rows) for rows in [first, *further_tables(scores)])
+
+
+def _lined_up(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
+from champion import with_champion
 from slack_server import SlackServer
+from tradewind.judging.record import JudgeRecord
 from tradewind.reporting.contract import Report
 from tradewind_airflow.notifications.message import blocks, cut, escape, headline, plain_text, slack_table
 
@@ -140,14 +142,43 @@ def test_a_button_needs_a_link(report: Report, link: str | None, has_button: boo
     assert urls == ([link] if has_button else [])
 
 
+def test_the_champion_is_named_with_interval_and_p_where_there_is_one(slack: SlackServer, report: Report) -> None:
+    assert "champion" not in " ".join(_markdown(blocks(report, None)))
+    changed = report.model_copy(update={"scores": with_champion(report.scores)})
+    found = blocks(changed, LINK)
+    _post(slack, found)
+    texts = _markdown(found)
+    assert texts[1].startswith(
+        "Tuned minus champion: +0.480 [+0.430, +0.530] by SemScore on reworded (en, n=40, p &lt;0.001"
+    )
+    assert slack_table(changed.scores).splitlines()[3:5] == [
+        "  vs base +0.480 [+0.430, +0.530] p <0.001",
+        "  vs champion +0.480 [+0.430, +0.530] p <0.001",
+    ]
+    assert "tuned - champion" in plain_text(changed)
+
+
+def test_the_judge_stands_with_its_agreement_and_what_it_left_unscored(report: Report) -> None:
+    record = JudgeRecord(
+        model="gpt-<x>", prompt_sha256={"en": "ab" * 32}, samples=1, unscored={"base": 0, "tuned": 3},
+        anchors_kappa=0.857, anchors_n=24,
+    )  # fmt: skip
+    texts = _markdown(blocks(_judged(report, record), None))
+    assert any("judge gpt-&lt;x&gt;, kappa 0.86 on 24 examples, unscored: tuned 3" in text for text in texts)
+    assert any("en truthfulness" in text for text in texts)
+
+
+def _judged(report: Report, record: JudgeRecord | None) -> Report:
+    group = report.scores.groups[0]
+    judged = group.metrics[0].model_copy(update={"metric": "truthfulness"})
+    groups = (group.model_copy(update={"metrics": (*group.metrics, judged)}),)
+    changes = {"groups": groups, "judge": "gpt-x", "judge_record": record}
+    return report.model_copy(update={"scores": report.scores.model_copy(update=changes)})
+
+
 @pytest.mark.parametrize("measured", [True, False])
 def test_truthfulness_is_named_only_where_it_was_measured(report: Report, measured: bool) -> None:
-    if measured:
-        group = report.scores.groups[0]
-        judged = group.metrics[0].model_copy(update={"metric": "truthfulness"})
-        groups = (group.model_copy(update={"metrics": (*group.metrics, judged)}),)
-        scores = report.scores.model_copy(update={"groups": groups, "judge": "gpt-x"})
-        report = report.model_copy(update={"scores": scores})
+    report = _judged(report, None) if measured else report
     text = " ".join(_markdown(blocks(report, None)))
     assert ("judge gpt-x" in text) is measured
     assert ("truthfulness not measured" in text) is not measured
