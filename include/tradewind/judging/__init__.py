@@ -1,1 +1,1 @@
-"""A model that grades answers, and what is known of it."""
+"""Truthfulness from 1 to 5: a model behind a server grades each answer against the reference."""
