@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="check recipe and documents without running anything")
     _add_settings(validate)
     validate.set_defaults(command=_validate)
+    compare = commands.add_parser("compare", help="compare two runs' answers to the same questions")
+    compare.add_argument("first", type=Path, metavar="RUN", help="a run's folder")
+    compare.add_argument("second", type=Path, metavar="RUN", help="another's; its scores minus the first's are shown")
+    compare.add_argument("--model", default="tuned", help="whose answers of each run; default: tuned")
+    compare.set_defaults(command=_compare)
     build = commands.add_parser("build-base", help="make the embedded Gemma-2 base model again")
     build.add_argument("--out", type=Path, required=True, help="folder to write the model to")
     build.set_defaults(command=_build_base)
@@ -157,6 +162,18 @@ def _validate(arguments: argparse.Namespace) -> None:
     check_recipe(config)
     check_keys(config)
     print(f"valid: recipe {config.recipe}; {survey(config)}")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from tradewind.compare_runs import compare_runs
+    from tradewind.reporting.notes import many_tests, notes
+    from tradewind.reporting.table import text_table
+
+    scores = compare_runs(arguments.first, arguments.second, arguments.model)
+    print(f"first:  {arguments.first}\nsecond: {arguments.second}\nmodel:  {arguments.model}\n")
+    named = {"base": "first", "tuned": "second"}
+    print(text_table(scores, named))
+    print("", *notes(scores), many_tests(scores, named), sep="\n")
 
 
 def _build_base(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,15 @@ from tradewind.judging.record import JudgeRecord
 from tradewind.kinds import Kind
 from tradewind.results import Contract
 
-METRIC_NAMES = {"semscore": "SemScore", "chrf": "chrF", "truthfulness": "truthfulness"}
+METRIC_NAMES = {
+    "semscore": "SemScore",
+    "chrf": "chrF",
+    "exact_match": "exact match",
+    "numbers": "numbers",
+    "truthfulness": "truthfulness",
+}
+OPPONENTS = ("base", "champion")
+"""What `tuned` is compared against, where it answered."""
 Verdict = Literal["better", "worse", "no difference shown"]
 
 
@@ -23,23 +31,44 @@ class Interval(Contract):
     confidence_level: float
 
 
+class Comparison(Interval):
+    """Two models on the same questions, the second minus the first."""
+
+    p: float
+    """Two-sided, of this comparison alone, by the bootstrap that gave the interval."""
+    p_holm: float | None = None
+    """Corrected for all comparisons with the same opponent in one evaluation (Holm 1979)."""
+    wins: int
+    """Questions that the second model answers better."""
+    ties: int
+    losses: int
+    n: int
+
+
 class MetricScore(Contract):
-    """One metric of the three models on one group of held-out questions."""
+    """One metric of the models on one group of held-out questions."""
 
     metric: str
     mean: dict[str, float]
-    """Model name (`base`, `adapted`, `tuned`) to the mean over items."""
+    """Model name (`base`, `adapted`, `tuned`, `champion`) to the mean over the items scored."""
     floor: dict[str, float] = Field(default_factory=dict)
     """The same mean when each answer meets another item's reference."""
     scored: int
+    """Items that every model has a score for; of exact match and numbers, those that the metric applies to."""
     unscored: int = 0
-    tuned_minus_base: Interval | None = None
-    """None where there are too few items or records for an interval (`split.min_items`)."""
+    comparisons: dict[str, Comparison] = Field(default_factory=dict)
+    """`tuned` minus `base` and `champion`; empty where there is no interval, and `no_interval` says why."""
+    no_interval: str | None = None
     tuned_minus_floor: Interval | None = None
     """Own reference against others': an interval above 0 says that the answers are about their questions."""
     usable: bool = True
     """False where the metric cannot tell right from wrong here, and `note` says why."""
     note: str | None = None
+
+    @property
+    def tuned_minus_base(self) -> Comparison | None:
+        """What the verdict is read from."""
+        return self.comparisons.get("base")
 
 
 class SourceScore(Contract):
@@ -85,8 +114,15 @@ class Scores(Contract):
     hit_token_limit: dict[str, float]
     """Per model, the share of answers that reached `max_new_tokens` without an end."""
     encoder_revision: str | None = None
+    """Which version of the encoder was read: a hub's commit, a package's version or a folder's hash."""
+    encoder_floors: dict[str, float] = Field(default_factory=dict)
+    """By language, what references of different facts score against each other."""
     judge: str
     """The judge's model, or why there is no truthfulness score."""
     judge_record: JudgeRecord | None = None
+    grades: dict[str, tuple[int, int, int, int, int]] = Field(default_factory=dict)
+    """Per model, how many answers the judge graded 1, 2, 3, 4, 5; the mean of several samples is rounded, halves up."""
+    comparisons_made: dict[str, int] = Field(default_factory=dict)
+    """Per opponent, how many comparisons `p_holm` is corrected for."""
     verdict: Verdict
     verdict_reason: str

@@ -87,7 +87,7 @@ def test_a_killed_and_cleared_finetune_resumes_and_the_run_ends_better_than_its_
     report = json.loads((run_dir / "report" / "report.json").read_text(encoding="utf-8"))
     reworded = report["scores"]["groups"][0]
     assert (reworded["kind"], reworded["headline"]) == ("reworded", "semscore")
-    gain = next(metric for metric in reworded["metrics"] if metric["metric"] == "semscore")["tuned_minus_base"]
+    gain = next(metric for metric in reworded["metrics"] if metric["metric"] == "semscore")["comparisons"]["base"]
     assert gain["difference"] >= 0.25
     assert gain["low"] > 0
     assert report["scores"]["verdict"] == "better"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tradewind.reporting.contract import Example, Report, StageSummary
-from tradewind.scores import GroupScore, Interval, MetricScore, Scores
+from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
 PROJECT = Path(__file__).parents[2]
 _HOME = tempfile.TemporaryDirectory(prefix="tradewind-airflow-")
@@ -97,9 +97,12 @@ def events() -> Iterator[list[Any]]:
 
 def _metric(name: str, base: float, tuned: float, **more: Any) -> MetricScore:
     rise = tuned - base
-    interval = Interval(difference=rise, low=rise - 0.05, high=rise + 0.05, confidence_level=0.95)
+    comparison = Comparison(
+        difference=rise, low=rise - 0.05, high=rise + 0.05, confidence_level=0.95,
+        p=0.5 if abs(rise) < 0.05 else 0.0001, p_holm=1.0, wins=30, ties=4, losses=6, n=40,
+    )  # fmt: skip
     means = {"base": base, "adapted": (base + tuned) / 2, "tuned": tuned}
-    return MetricScore(metric=name, mean=means, scored=40, tuned_minus_base=interval, **more)
+    return MetricScore(metric=name, mean=means, scored=40, comparisons={"base": comparison}, **more)
 
 
 def _group(kind: Any, language: str, headline: str, *metrics: MetricScore) -> GroupScore:
@@ -133,7 +136,7 @@ def report() -> Report:
     answers = {"base": HOSTILE, "adapted": "a bill", "tuned": "a bill of lading"}
     example = Example(
         kind="reworded", language="en", question=HOSTILE, reference="a bill of lading", answers=answers,
-        score={"base": 0.1, "adapted": 0.6, "tuned": 1.0},
+        metric="semscore", score={"base": 0.1, "adapted": 0.6, "tuned": 1.0}, difference=0.9,
     )  # fmt: skip
     return Report(
         run="manual__2026-11-20T02-00-00-00-00-1a2b3c4d",
@@ -145,6 +148,7 @@ def report() -> Report:
         scores=scores,
         stages=tuple(stages),
         warnings=(f"3 could not be used; {HOSTILE}",),
-        examples=(example,),
+        best=(example,),
+        worst=(),
         versions={"tradewind": "0.1.0"},
     )

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tradewind.config import GroundingConfig, Language
-from tradewind.extraction.amounts import given, stated
 from tradewind.extraction.contradiction import contradiction
 from tradewind.extraction.nearness import Embed, nearness
 from tradewind.extraction.words import share
+from tradewind.numbers.amounts import counted, given, stated
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,6 @@ def _number(claim: Claim) -> str | None:
         held = [reading for reading in amount.readings if reading <= there.keys()]
         if not held:
             return f"the number {min(amount.readings[0] - there.keys()):.15g} is not in it"
-        if amount.unit and not any(_counted(reading, amount.unit, there) for reading in held):
+        if amount.unit and not any(counted(reading, amount.unit, there) for reading in held):
             return f"the number {min(held[0]):.15g} is not in it as that of a {amount.unit}"
     return None
-
-
-def _counted(values: frozenset[float], unit: str, there: dict[float, set[str | None]]) -> bool:
-    return all(unit in there[value] or None in there[value] for value in values)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewind.errors import UserError
-from tradewind.models import check_location, locate
+from tradewind.models import check_location, locate, revision_of
 
 Vectors = npt.NDArray[np.float64]
 
@@ -29,6 +29,8 @@ class Embeddings:
     truncated: int
     max_length: int
     """Tokens the encoder reads."""
+    revision: str
+    """Which version of the encoder: a hub's commit, a package and its version, or a hash of a folder."""
 
 
 def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Embeddings:
@@ -48,7 +50,7 @@ def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Em
         raise UserError(
             f"encoder '{encoder}': cannot be had{reachable}; name a local folder or one on the hub in evaluate.encoder"
         ) from error
-    distinct = list(dict.fromkeys(texts))
+    distinct = sorted(set(texts))  # a text's batch moves its last digits: let no order of models or items decide it
     limit = int(model.max_seq_length or 0)
     lengths = [len(ids) for ids in model.tokenizer(distinct, verbose=False)["input_ids"]]
     vectors = model.encode(
@@ -56,7 +58,8 @@ def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Em
     ).astype(np.float64)
     row = {text: index for index, text in enumerate(distinct)}
     cut = {text for text, length in zip(distinct, lengths, strict=True) if limit and length > limit}
-    return Embeddings(vectors[[row[text] for text in texts]], sum(text in cut for text in texts), limit)
+    used = revision_of(encoder) or str(getattr(model[0].auto_model.config, "_commit_hash", None) or revision)
+    return Embeddings(vectors[[row[text] for text in texts]], sum(text in cut for text in texts), limit, used)
 
 
 def similarity(answers: Vectors, references: Vectors) -> Vectors:
@@ -70,7 +73,8 @@ def floor(answers: Vectors, references: Vectors, facts: Sequence[str]) -> Vector
     Shape (items,); NaN for an item that no other fact stands beside.
     """
     names = np.asarray(facts)
-    other = names[:, None] != names[None, :]
+    cosines = answers @ references.T
+    other = (names[:, None] != names[None, :]) & np.isfinite(cosines)
     counts = other.sum(axis=1)
-    sums = np.where(other, answers @ references.T, 0.0).sum(axis=1)
+    sums = np.where(other, cosines, 0.0).sum(axis=1)
     return np.asarray(np.divide(sums, counts, out=np.full(len(names), np.nan), where=counts > 0))

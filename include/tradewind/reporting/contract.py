@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from tradewind.errors import UserError
 from tradewind.kinds import Kind
@@ -32,8 +32,16 @@ class Example(Contract):
     question: str
     reference: str
     answers: dict[str, str]
+    metric: str
+    """The headline metric of the item's group."""
     score: dict[str, float]
-    """The headline metric of the item's group, by model."""
+    """Under that metric, by model; a model without a score is absent."""
+    difference: float
+    """Tuned minus base."""
+    grades: dict[str, float] = Field(default_factory=dict)
+    """Truthfulness by model, where a judge gave one."""
+    reasoning: dict[str, str] = Field(default_factory=dict)
+    """The judge's, by model."""
 
 
 class Report(Contract):
@@ -49,7 +57,10 @@ class Report(Contract):
     scores: Scores
     stages: tuple[StageSummary, ...]
     warnings: tuple[str, ...]
-    examples: tuple[Example, ...]
+    best: tuple[Example, ...]
+    """The questions with the greatest gain of tuned over base, the greatest first."""
+    worst: tuple[Example, ...]
+    """Those with the least, the least first."""
     versions: dict[str, str]
 
 

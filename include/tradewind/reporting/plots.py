@@ -16,9 +16,10 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from tradewind.scores import METRIC_NAMES, Scores
 
-COLOURS = {"base": "#999999", "adapted": "#56B4E9", "tuned": "#D55E00"}
+COLOURS = {"base": "#999999", "adapted": "#56B4E9", "tuned": "#D55E00", "champion": "#009E73"}
 _SOURCES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 _BINS_PER_DECADE = 12
+_PANELS = 3  # side by side
 _LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}  # readable where the floor runs
 _STYLE = {
     "font.family": "sans-serif",
@@ -47,7 +48,7 @@ def score_bars(scores: Scores) -> str:
                 axes.bar(at, height, width * 0.92, color=COLOURS[model], label=model if place == 0 else None)
                 axes.annotate(f"{height:.2f}", (at, height), ha="center", va="bottom", fontsize=9, bbox=_LABEL)
             if "tuned" in metric.floor:
-                label = "floor: tuned answers against other references" if place == 0 else "_none"
+                label = "floor of tuned" if place == 0 else "_none"
                 axes.hlines(
                     metric.floor["tuned"], place - 0.42, place + 0.42, color="black", linestyle=":", lw=1.2, label=label
                 )
@@ -58,16 +59,19 @@ def score_bars(scores: Scores) -> str:
         axes.set_ylim(0, 1.08)
         axes.set_ylabel("mean score")
         axes.grid(visible=False, axis="x")
-        figure.legend(loc="outside upper center", ncols=4, frameon=False)
+        figure.legend(loc="outside upper center", ncols=len(scores.models) + 1, frameon=False)
         return _svg(figure)
 
 
 def distributions(scores: Scores, predictions: Sequence[Mapping[str, Any]]) -> str:
     """How the items' headline scores are spread: a box and every item, by kind and model."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8.4, 3.2), layout="constrained")
-        panels = figure.subplots(1, len(scores.groups), sharey=True, squeeze=False)[0]
-        for axes, group in zip(panels, scores.groups, strict=True):
+        rows = math.ceil(len(scores.groups) / _PANELS)
+        figure = Figure(figsize=(8.4, 3.2 * rows), layout="constrained")
+        panels = figure.subplots(rows, min(_PANELS, len(scores.groups)), sharey=True, squeeze=False)
+        for axes in panels.flat[len(scores.groups) :]:
+            axes.set_axis_off()
+        for axes, group in zip(panels.flat, scores.groups, strict=False):
             items = [item for item in predictions if (item["kind"], item["language"]) == (group.kind, group.language)]
             for at, model in enumerate(scores.models):
                 values = [v for item in items if (v := item["scores"][group.headline][model]) is not None]
@@ -81,10 +85,29 @@ def distributions(scores: Scores, predictions: Sequence[Mapping[str, Any]]) -> s
                     medianprops={"color": "black"},
                     manage_ticks=False,
                 )
-            axes.set_xticks(range(len(scores.models)), scores.models)
-            axes.set_title(f"{group.kind} ({group.language})", fontsize=10)
+            axes.set_xticks(range(len(scores.models)), scores.models, fontsize=9)
+            axes.set_title(f"{group.kind} ({group.language}), {METRIC_NAMES[group.headline]}", fontsize=10)
             axes.set_xlim(-0.6, len(scores.models) - 0.4)
-        panels[0].set_ylabel("score of an item")
+        for row in panels:
+            row[0].set_ylabel("score of an item")
+        return _svg(figure)
+
+
+def grade_histogram(scores: Scores) -> str:
+    """How many answers of base, tuned and champion were graded 1 to 5, the counts above the bars."""
+    models = [name for name in ("base", "tuned", "champion") if name in scores.grades]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(8.4, 3.0), layout="constrained")
+        axes = figure.subplots()
+        width = 0.8 / len(models)
+        for offset, model in enumerate(models):
+            places = [grade - 0.4 + width * (offset + 0.5) for grade in range(1, 6)]
+            bars = axes.bar(places, scores.grades[model], width * 0.92, color=COLOURS[model], label=model)
+            axes.bar_label(bars, fontsize=9)
+        axes.set_xlabel("grade: 1 says something else than the reference, 5 says the same")
+        axes.set_ylabel("answers")
+        axes.grid(visible=False, axis="x")
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
         return _svg(figure)
 
 

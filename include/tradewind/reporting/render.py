@@ -11,7 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tradewind.reporting import plots
 from tradewind.reporting.contract import Report
-from tradewind.reporting.table import header, score_rows
+from tradewind.reporting.notes import against_champion, many_tests, notes
+from tradewind.reporting.table import further_tables, header, score_rows
+from tradewind.scores import METRIC_NAMES
 
 _MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
 
@@ -28,16 +30,24 @@ def html(
     drawn = {
         "bars": plots.score_bars(report.scores),
         "spread": plots.distributions(report.scores, predictions),
+        "grades": plots.grade_histogram(report.scores) if report.scores.grades else "",
         "curves": plots.loss_curves(curves) if curves else "",
     }
-    return template("report.html.j2", autoescape=True).render(_context(report) | drawn)
+    return template("report/page.html.j2", autoescape=True).render(_context(report) | drawn)
 
 
 def _context(report: Report) -> dict[str, Any]:
-    notes = [
-        f"{group.kind}: {metric.note}" for group in report.scores.groups for metric in group.metrics if metric.note
-    ]
-    return {"report": report, "header": header(report.scores), "rows": score_rows(report.scores), "notes": notes}
+    scores = report.scores
+    return {
+        "report": report,
+        "header": header(scores),
+        "rows": score_rows(scores),
+        "further": further_tables(scores),
+        "notes": notes(scores),
+        "champion": against_champion(scores),
+        "many_tests": many_tests(scores),
+        "metric_names": METRIC_NAMES,
+    }
 
 
 def template(name: str, *, autoescape: bool) -> Template:

@@ -88,7 +88,7 @@ def _question(block: str, file: str, record_id: str) -> Record | str:
     parts = [one_line(part) for part in _ANSWER.split(block)]
     if len(parts) != 2 or not parts[1]:
         return "no answer" if len(parts) < 2 or not parts[-1] else "two answers"
-    question, options = _options(parts[0])
+    question, options = options_of(parts[0])
     answer = _resolve(parts[1], options)
     if is_broken(block):
         return "half of a character"
@@ -101,7 +101,7 @@ def _question(block: str, file: str, record_id: str) -> Record | str:
     return Record(record_id, "exam", file, language_of(text), text, (pair,), has_own_text=False)
 
 
-def _options(text: str) -> tuple[str, list[str]]:
+def options_of(text: str) -> tuple[str, list[str]]:
     """The question and its options, which are numbered 1, 2, 3 ... in order."""
     starts: list[re.Match[str]] = []
     for match in _OPTION.finditer(text):

@@ -7,7 +7,7 @@ from typing import Any
 
 from tradewind.files import read_jsonl, write_atomically, write_jsonl
 from tradewind.models import base_source
-from tradewind.scores import Scores
+from tradewind.scores import METRIC_NAMES, Scores
 from tradewind.stages.stage_run import StageRun, StageSkipped
 
 MANY_CUT = 0.2  # a larger share of cut answers says that the model does not stop, or the limit is too small
@@ -57,6 +57,13 @@ def run(stage: StageRun) -> None:
 def _warnings(scores: Scores) -> list[str]:
     """What a reader must know before believing the table."""
     found = [f"{group.kind}: {metric.note}" for group in scores.groups for metric in group.metrics if metric.note]
+    for group in scores.groups:
+        found += [
+            f"{group.kind} ({group.language}): {METRIC_NAMES[metric.metric]} leaves out {metric.unscored} of "
+            f"{group.n} questions, which have no score of some model"
+            for metric in group.metrics
+            if metric.unscored
+        ]
     for name, share in scores.hit_token_limit.items():
         if share > MANY_CUT:
             found.append(f"{name}: {share:.0%} of the answers reached evaluate.max_new_tokens without an end")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from tradewind.files import read_jsonl, write_atomically
-from tradewind.reporting.contract import Example, Report, StageSummary
+from tradewind.reporting.contract import Report, StageSummary
+from tradewind.reporting.examples import best_and_worst
 from tradewind.results import Stage, StageResult
 from tradewind.scores import Scores
 from tradewind.stages.stage_run import StageRun, StageSkipped
-
-EXAMPLES_PER_GROUP = 3
 
 
 def run(stage: StageRun) -> None:
@@ -28,6 +26,7 @@ def run(stage: StageRun) -> None:
     predictions = read_jsonl(stage.input("evaluate/predictions.jsonl"))
     before: tuple[Stage, ...] = ("prepare", "adapt", "finetune", "evaluate")
     results = [stage.run_dir.result(name) for name in before if stage.run_dir.result_file(name).exists()]
+    best, worst = best_and_worst(scores, predictions)
     report = Report(
         run=stage.run_dir.path.name,
         recipe=stage.config.recipe,
@@ -38,7 +37,8 @@ def run(stage: StageRun) -> None:
         scores=scores,
         stages=tuple(_summary(result) for result in results),
         warnings=tuple(dict.fromkeys(warning for result in results for warning in result.warnings)),
-        examples=tuple(_examples(scores, predictions)),
+        best=tuple(best),
+        worst=tuple(worst),
         versions=results[-1].versions,
     )
     curves = {
@@ -62,31 +62,3 @@ def _summary(result: StageResult) -> StageSummary:
         resumed_from_step=result.resumed_from_step,
         metrics=result.metrics,
     )
-
-
-def _examples(scores: Scores, predictions: list[dict[str, Any]]) -> list[Example]:
-    """Of each group the items at the best, middle and worst tuned score: not a choice that flatters."""
-    chosen = []
-    for group in scores.groups:
-        last = scores.models[-1]
-        items = [
-            item
-            for item in predictions
-            if (item["kind"], item["language"]) == (group.kind, group.language)
-            and all(item["scores"][group.headline][model] is not None for model in scores.models)
-        ]
-        items.sort(key=lambda item: -float(item["scores"][group.headline][last]))
-        places = {round(step * (len(items) - 1) / (EXAMPLES_PER_GROUP - 1)) for step in range(EXAMPLES_PER_GROUP)}
-        for place in sorted(places) if items else ():
-            item = items[place]
-            chosen.append(
-                Example(
-                    kind=group.kind,
-                    language=group.language,
-                    question=item["question"],
-                    reference=item["answer"],
-                    answers=item["answers"],
-                    score=item["scores"][group.headline],
-                )
-            )
-    return chosen

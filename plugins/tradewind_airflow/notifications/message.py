@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from tradewind.reporting.contract import Report
+from tradewind.reporting.notes import against_champion, judge_line
 from tradewind.reporting.table import score_rows, text_table
-from tradewind.scores import Scores
+from tradewind.scores import METRIC_NAMES, Scores
 
 # https://docs.slack.dev/reference/block-kit/blocks: header 150 characters, section text 3000, button url 3000.
 _HEADER, _SECTION, _URL = 150, 3000, 3000
@@ -35,6 +36,7 @@ def blocks(report: Report, link: str | None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": cut(f"Tradewind: {report.recipe}", _HEADER)}},
         _section(verdict),
+        *([_section(escape(champion))] if (champion := against_champion(report.scores)) else []),
         _section(f"```{escape(cut(slack_table(report.scores), _SECTION - 300))}```"),
         _context(f"run `{escape(report.run)}` | model {escape(report.model)} | seed {report.seed}"),
         _context(f"{' | '.join(trained)} | encoder {escape(report.scores.encoder)} | {_judge(report.scores)}"),
@@ -49,13 +51,14 @@ def blocks(report: Report, link: str | None) -> list[dict[str, Any]]:
 
 
 def slack_table(scores: Scores) -> str:
-    """Headline metrics only, narrow enough for a phone: two lines a kind."""
+    """Headline metrics and truthfulness only, narrow enough for a phone: a line for each comparison."""
     lines = [f"{'':<10}{'n':>5}{'base':>8}{'tuned':>8}"]
     for row in score_rows(scores):
-        if row.headline:
+        if row.headline or row.metric == METRIC_NAMES["truthfulness"]:
             scored, _, unscored = row.n.partition(" ")
-            lines.append(f"{row.kind:<10}{scored:>5}{row.base:>8}{row.tuned:>8}")
-            lines.append(f"  {row.language} {row.metric} {row.difference} {unscored}".rstrip())
+            lines.append(f"{row.kind:<10}{scored:>5}{row.means.get('base', '-'):>8}{row.means.get('tuned', '-'):>8}")
+            lines.append(f"  {row.language} {row.metric} {unscored}".rstrip())
+            lines += [f"  vs {against.opponent} {against.difference} p {against.p}" for against in row.against]
     return "\n".join(lines)
 
 
@@ -71,7 +74,8 @@ def cut(text: str, limit: int) -> str:
 
 def _judge(scores: Scores) -> str:
     measured = any(metric.metric == "truthfulness" for group in scores.groups for metric in group.metrics)
-    return f"judge {escape(scores.judge)}" if measured else "truthfulness not measured: no judge"
+    line = judge_line(scores) or f"judge {scores.judge}"
+    return escape(line) if measured else "truthfulness not measured: no judge"
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -13,11 +13,11 @@ import pytest
 from collected import read_documents
 from documents import REPOSITORY, SAMPLES
 from tradewind.config import DataConfig, GroundingConfig
-from tradewind.extraction.amounts import stated
 from tradewind.extraction.grounding import Claim, faults, overlap
 from tradewind.extraction.nearness import Vectors
 from tradewind.extraction.passage_bound import is_passage_bound
 from tradewind.metrics.semscore import embed
+from tradewind.numbers.amounts import stated
 
 CASES = REPOSITORY / "tests" / "cases"
 PAIRS: list[dict[str, Any]] = json.loads((CASES / "grounding.json").read_text(encoding="utf-8"))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from tradewind.errors import UserError
 from tradewind.metrics import chrf, semscore
+from tradewind.models import locate
 
 ENCODER = "embedded:all-MiniLM-L6-v2"
+OTHER = os.environ.get("TRADEWIND_TEST_ENCODER", "")
+WHY = "TRADEWIND_TEST_ENCODER names no encoder, such as sentence-transformers/all-mpnet-base-v2"
 REFERENCES = [
     "A straight bill of lading names one fixed consignee and is not negotiable.",
     "The average adjuster works out the share of each party in general average.",
@@ -22,19 +27,38 @@ KOREAN = [
 ]
 
 
-def test_the_score_is_the_cosine_by_the_plain_formula() -> None:
-    from sentence_transformers import SentenceTransformer
+@pytest.mark.parametrize("encoder", [ENCODER, pytest.param(OTHER, marks=pytest.mark.skipif(not OTHER, reason=WHY))])
+def test_the_score_is_the_papers_formula_from_the_bare_model(encoder: str) -> None:
+    """Mean of the last layer over the tokens, cosine: section 3 of the paper, without sentence-transformers."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
 
-    from tradewind.models import locate
-
-    answers = ["It names one consignee.", "The adjuster shares the loss.", "Bananas are yellow."]
-    embedded = semscore.embed(answers + REFERENCES, ENCODER)
+    answers = ["It names one consignee.", "The adjuster shares the loss.", ""]
+    embedded = semscore.embed(answers + REFERENCES, encoder)
     found = semscore.similarity(embedded.vectors[:3], embedded.vectors[3:])
-    raw = SentenceTransformer(str(locate(ENCODER))).encode(answers + REFERENCES)
-    for index in range(3):
-        one, other = raw[index].astype(float), raw[3 + index].astype(float)
-        plain = one @ other / (np.linalg.norm(one) * np.linalg.norm(other))
-        assert found[index] == pytest.approx(plain, abs=1e-5)
+    source = str(locate(encoder))
+    tokenizer, model = AutoTokenizer.from_pretrained(source), AutoModel.from_pretrained(source).eval()
+    plain = []
+    for text in answers + REFERENCES:
+        with torch.no_grad():
+            plain.append(
+                model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].mean(dim=0).double().numpy()
+            )
+    for one, other, score in zip(plain[:3], plain[3:], found, strict=True):
+        assert score == pytest.approx(one @ other / np.linalg.norm(one) / np.linalg.norm(other), abs=1e-5)
+
+
+def test_the_scores_are_those_that_the_encoders_makers_publish() -> None:
+    # https://sbert.net/docs/quickstart.html, all-MiniLM-L6-v2
+    texts = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]
+    vectors = semscore.embed(texts, ENCODER).vectors
+    found = semscore.similarity(vectors[[0, 0, 1]], vectors[[1, 2, 2]])
+    assert found == pytest.approx([0.6660, 0.1046, 0.1411], abs=1e-4)
+
+
+def test_numbers_are_hardly_seen() -> None:
+    vectors = semscore.embed(["The duty is eight percent.", "The duty is twelve percent."], ENCODER).vectors
+    assert semscore.similarity(vectors[:1], vectors[1:])[0] > 0.8
 
 
 def test_the_floor_is_low_in_english_and_high_in_korean() -> None:

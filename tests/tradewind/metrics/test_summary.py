@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -13,26 +14,38 @@ from tradewind.metrics.summary import summarise
 from tradewind.scores import Scores
 
 MODELS = ("base", "tuned")
+CONFIG = RunConfig(recipe="r", data_dir="d", seed=1)
+
+
+def _item(at: int, kind: str = "reworded", record: str | None = None, **scores: Any) -> dict[str, Any]:
+    models = next(iter(scores.values()))
+    return {
+        "id": f"i{at:03}", "kind": kind, "language": "en", "record_id": record or str(at), "fact_id": str(at),
+        "source": "term", "answers": dict.fromkeys(models, "x"), "hit_token_limit": dict.fromkeys(models, False),
+        "scores": scores,
+    }  # fmt: skip
+
+
+def _measured(items: list[dict[str, Any]], floor: float = 0.0, reference_floor: float = 0.2) -> Measured:
+    measured = Measured(256, 0.0, language_floors={"en": reference_floor})
+    for group, members in groups_of(items).items():
+        floors = dict.fromkeys(items[0]["answers"], np.full(len(members), floor))
+        measured.floors[group] = {"semscore": floors, "chrf": floors}
+    return measured
+
+
+def _summarised(items: list[dict[str, Any]], **more: Any) -> Scores:
+    return summarise(items, list(items[0]["answers"]), _measured(items, **more), CONFIG)
 
 
 def _scores(base: float, tuned: float, floor: float, *, n: int = 30, reference_floor: float = 0.2) -> Scores:
     rng = np.random.default_rng(0)
     noise = rng.normal(0.0, 0.02, (2, n))
-    items: list[dict[str, Any]] = [
-        {
-            "kind": "reworded", "language": "en", "record_id": str(at), "fact_id": str(at), "source": "term",
-            "answers": dict.fromkeys(MODELS, "x"), "hit_token_limit": {"base": at == 0, "tuned": False},
-            "scores": {
-                metric: {"base": base + noise[0, at], "tuned": tuned + noise[1, at]} for metric in ("semscore", "chrf")
-            },
-        }
-        for at in range(n)
-    ]  # fmt: skip
-    measured = Measured(256, 0.0, {"en": reference_floor})
-    floors = {"base": np.full(n, floor), "tuned": np.full(n, floor)}
-    for group in groups_of(items):
-        measured.floors[group] = {"semscore": floors, "chrf": floors}
-    return summarise(items, MODELS, measured, RunConfig(recipe="r", data_dir="d", seed=1))
+    items = [
+        _item(at, semscore=score, chrf=dict(score))
+        for at, score in enumerate({"base": base + one, "tuned": tuned + two} for one, two in noise.T)
+    ]
+    return _summarised(items, floor=floor, reference_floor=reference_floor)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +68,20 @@ def test_a_gain_at_the_floor_says_why_it_is_none() -> None:
     assert "not above its floor" in _scores(0.1, 0.2, 0.2).verdict_reason
 
 
-def test_too_few_items_get_no_interval_and_no_verdict() -> None:
-    scores = _scores(0.1, 0.9, 0.1, n=4)
-    assert scores.groups[0].metric("semscore").tuned_minus_base is None
+@pytest.mark.parametrize("n", [1, 4])
+def test_too_few_items_get_no_interval_and_no_verdict_and_are_told_why(n: int) -> None:
+    scores = _scores(0.1, 0.9, 0.1, n=n)
+    metric = scores.groups[0].metric("semscore")
+    assert metric.comparisons == {}
+    assert metric.mean["tuned"] == pytest.approx(0.9, abs=0.1)
     assert scores.verdict == "no difference shown"
+    assert f"only {n} question{'s were' if n > 1 else ' was'} scored" in (metric.no_interval or "")
+    assert (metric.no_interval or "?") in scores.verdict_reason
+
+
+def test_questions_about_one_record_get_no_interval() -> None:
+    items = [_item(at, record="one", semscore={"base": 0.1, "tuned": at / 20}) for at in range(20)]
+    assert "about one record" in (_summarised(items).groups[0].metric("semscore").no_interval or "")
 
 
 def test_where_references_are_alike_to_the_encoder_chrf_is_the_headline() -> None:
@@ -68,25 +91,87 @@ def test_where_references_are_alike_to_the_encoder_chrf_is_the_headline() -> Non
 
 
 def test_an_item_that_one_model_has_no_score_for_is_left_out_of_all() -> None:
-    items: list[dict[str, Any]] = [
-        {
-            "kind": "read", "language": "en", "record_id": str(at), "fact_id": str(at), "source": "term",
-            "answers": dict.fromkeys(MODELS, "x"), "hit_token_limit": dict.fromkeys(MODELS, False),
-            "scores": {
-                "semscore": {"base": 0.1, "tuned": 0.2},
-                "truthfulness": {"base": 1.0, "tuned": None if at == 0 else 5.0},
-            },
-        }
+    items = [
+        _item(
+            at, "read", semscore={"base": 0.1, "tuned": 0.2},
+            truthfulness={"base": 1.0, "tuned": None if at == 0 else 5.0},
+        )
         for at in range(10)
     ]  # fmt: skip
-    measured = Measured(256, 0.0)
-    measured.floors["read", "en"] = {"semscore": {"reference": np.zeros(10)}}
-    metric = summarise(items, MODELS, measured, RunConfig(recipe="r", data_dir="d")).groups[0].metric("truthfulness")
+    scores = _summarised(items)
+    metric = scores.groups[0].metric("truthfulness")
     assert (metric.scored, metric.unscored) == (9, 1)
     assert metric.mean == {"base": 1.0, "tuned": 5.0}
+    assert scores.grades == {"base": (10, 0, 0, 0, 0), "tuned": (0, 0, 0, 0, 9)}
+
+
+def test_where_nothing_has_a_semscore_the_next_metric_is_read_first() -> None:
+    items = [_item(at, semscore={"base": 0.1, "tuned": None}, chrf={"base": 0.1, "tuned": 0.2}) for at in range(10)]
+    (group,) = _summarised(items).groups
+    assert group.headline == "chrf"
+    assert group.metric("semscore").unscored == 10
+
+
+def test_a_question_that_a_metric_does_not_apply_to_is_not_unscored() -> None:
+    items = [
+        _item(
+            at, semscore={"base": 0.1, "tuned": 0.2}, numbers={"base": None, "tuned": None},
+            exact_match={"base": 0.0, "tuned": 1.0} if at < 9 else {"base": None, "tuned": None},
+        )
+        for at in range(12)
+    ]  # fmt: skip
+    (group,) = _summarised(items).groups
+    assert [metric.metric for metric in group.metrics] == ["semscore", "exact_match"]
+    assert (group.metric("exact_match").scored, group.metric("exact_match").unscored) == (9, 0)
 
 
 def test_the_headline_is_given_by_kind_of_document_too() -> None:
     (group,) = _scores(0.3, 0.7, 0.2).groups
     assert group.sources["term"].n == 30
     assert group.sources["term"].mean["tuned"] == pytest.approx(group.metric("semscore").mean["tuned"])
+
+
+def _night(seed: int = 0) -> list[dict[str, Any]]:
+    """Questions of three kinds, three models, two metrics."""
+    rng = np.random.default_rng(seed)
+    return [
+        _item(
+            at, ("reworded", "read", "unseen")[at % 3], record=str(at // 2),
+            **{metric: dict(zip(("base", "tuned", "champion"), rng.random(3).round(6), strict=True))
+               for metric in ("semscore", "chrf")},
+        )
+        for at in range(90)
+    ]  # fmt: skip
+
+
+def test_the_champion_is_compared_beside_the_base_and_p_corrected_for_each() -> None:
+    scores = _summarised(_night())
+    assert scores.comparisons_made == {"base": 6, "champion": 6}
+    for opponent in ("base", "champion"):
+        found = [metric.comparisons[opponent] for group in scores.groups for metric in group.metrics]
+        assert min(comparison.p_holm or 0 for comparison in found) == min(
+            1.0, 6 * min(comparison.p for comparison in found)
+        )
+        assert all(comparison.n == 30 for comparison in found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_shuffling_and_running_again_change_no_figure(seed: int) -> None:
+    items = _night()
+    before = _summarised(items).model_dump_json()
+    assert _summarised(_night()).model_dump_json() == before
+    random.Random(seed).shuffle(items)
+    assert _summarised(items).model_dump_json() == before
+
+
+def test_swapping_the_names_of_base_and_tuned_negates_every_comparison() -> None:
+    items = _night()
+    before = _summarised(items)
+    for item in items:
+        for values in item["scores"].values():
+            values["base"], values["tuned"] = values["tuned"], values["base"]
+    for group, swapped in zip(before.groups, _summarised(items).groups, strict=True):
+        for metric, other in zip(group.metrics, swapped.metrics, strict=True):
+            one, two = metric.comparisons["base"], other.comparisons["base"]
+            assert (one.difference, one.low, one.high) == (-two.difference, -two.high, -two.low)
+            assert (one.p, one.p_holm, one.wins, one.losses) == (two.p, two.p_holm, two.losses, two.wins)

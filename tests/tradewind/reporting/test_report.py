@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from champion import with_champion
+from tradewind.judging.record import JudgeRecord
 from tradewind.reporting.contract import Example, Report, StageSummary
+from tradewind.reporting.examples import best_and_worst
 from tradewind.reporting.render import html, markdown
 from tradewind.reporting.table import score_rows, text_table
-from tradewind.scores import GroupScore, Interval, MetricScore, Scores
+from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
 HOSTILE = "<script>alert('x')</script> {{ 7*7 }} & <!channel>"
 
@@ -21,7 +24,20 @@ def _metric(name: str, *, usable: bool = True) -> MetricScore:
         floor={"tuned": 0.2, "reference": 0.21 if usable else 0.8},
         scored=9,
         unscored=1,
-        tuned_minus_base=Interval(difference=0.44, low=0.3, high=0.58, confidence_level=0.9),
+        comparisons={
+            "base": Comparison(
+                difference=0.44,
+                low=0.3,
+                high=0.58,
+                confidence_level=0.9,
+                p=0.0004,
+                p_holm=0.0016,
+                wins=7,
+                ties=1,
+                losses=1,
+                n=9,
+            )
+        },
         usable=usable,
         note=None if usable else "the encoder cannot judge this language (ko)",
     )
@@ -53,12 +69,14 @@ def report() -> Report:
             ),
         ),
         warnings=(HOSTILE,),
-        examples=(
+        best=(
             Example(
-                kind="reworded", language="en", question=HOSTILE, reference="r",
+                kind="reworded", language="en", question=HOSTILE, reference="r", metric="semscore",
                 answers={"base": "", "adapted": "a", "tuned": HOSTILE}, score={"base": 0.0, "adapted": 0.1, "tuned": 1},
+                difference=1.0, grades={"base": 1.0, "tuned": 4.5}, reasoning={"tuned": f"It says so. {HOSTILE}"},
             ),
         ),
+        worst=(),
         versions={"torch": "2.13.0"},
     )  # fmt: skip
 
@@ -68,7 +86,7 @@ def predictions() -> list[dict[str, Any]]:
     rows = []
     for kind, language in (("reworded", "en"), ("read", "ko")):
         for value in (0.1, 0.5, None, 0.9):
-            score = dict.fromkeys(("base", "adapted", "tuned"), value)
+            score = dict.fromkeys(("base", "adapted", "tuned", "champion"), value)
             rows.append({"kind": kind, "language": language, "scores": {"semscore": score, "chrf": score}})
     return rows
 
@@ -84,7 +102,8 @@ def test_the_headline_metric_of_a_group_stands_first_and_a_blind_one_is_marked(r
         ("read", "chrF", True),
         ("read", "SemScore (blind)", False),
     ]
-    assert rows[0].difference == "+0.440 [+0.300, +0.580]"
+    (base,) = rows[0].against
+    assert base.cells() == ("+0.440 [+0.300, +0.580]", "<0.001", "0.002", "7/1/1")
     assert rows[0].n == "9 (1 unscored)"
 
 
@@ -101,11 +120,83 @@ def test_the_page_is_one_file_with_three_plots_and_escapes_what_documents_say(
     assert page.count("<svg") == 3
     assert "<script" not in page
     assert "{{ 7*7 }}" in page
-    assert "49" not in page.split("Examples")[1].split("versions")[0].split("torch")[0]
+    assert "49" not in page.split("<h2>Items")[1].split("<h2>Training")[0]
     for outside in ('src="http', 'href="http', "@import"):
         assert outside not in page
     assert "resumed from step 50" in page
     assert "cannot judge this language" in page
+
+
+def test_the_page_has_no_judge_and_no_champion_where_there_are_none(
+    report: Report, predictions: list[dict[str, Any]]
+) -> None:
+    page = html(report, predictions, CURVES)
+    assert "no judge is configured" in page
+    assert "kappa" not in page
+    assert "champion" not in page
+
+
+def test_the_judges_grades_are_drawn_beside_its_record_and_its_reasoning_is_folded(
+    report: Report, predictions: list[dict[str, Any]]
+) -> None:
+    record = JudgeRecord(
+        model="judge-1", prompt_sha256={"en": "ab" * 32}, samples=3, unscored={"base": 2, "tuned": 0},
+        anchors_kappa=0.857, anchors_n=24, drift="kappa fell",
+    )  # fmt: skip
+    changes = {"grades": {"base": (91, 2, 3, 4, 5), "tuned": (1, 2, 3, 4, 95)}, "judge_record": record}
+    page = html(report.model_copy(update={"scores": report.scores.model_copy(update=changes)}), predictions, CURVES)
+    assert page.count("<svg") == 4
+    assert ">91<" in page
+    assert ">95<" in page
+    for said in ("Judge judge-1, 3 samples", "en abababababab", "kappa 0.86 on 24", "base 2, tuned 0", "kappa fell"):
+        assert said in page
+    folded = page.split("<details><summary>the judge's reasoning</summary>")[1].split("</details>")[0]
+    assert "It says so." in folded
+    assert "&middot; 4.5/5" in page
+
+
+def test_the_champion_has_a_table_of_its_own_in_every_form(report: Report, predictions: list[dict[str, Any]]) -> None:
+    scores = with_champion(report.scores)
+    changed = report.model_copy(update={"scores": scores})
+    text = text_table(scores).split("\n\n")
+    assert [table.splitlines()[0].count("won/tied/lost") for table in text] == [1, 1]
+    assert "tuned - champion [90 %]" in text[1]
+    for form in (markdown(changed), html(changed, predictions, CURVES)):
+        assert "Tuned minus champion: +0.440 [+0.300, +0.580] by SemScore on reworded (en, n=9" in form
+        assert "tuned - champion [90 %]" in form
+
+
+def test_what_has_no_interval_and_how_many_were_tested_is_said(report: Report) -> None:
+    (first, *others), scores = report.scores.groups, report.scores
+    metric = first.metrics[0].model_copy(update={"comparisons": {}, "no_interval": "no interval: only 1 question"})
+    groups = (first.model_copy(update={"metrics": (metric, *first.metrics[1:])}), *others)
+    changed = scores.model_copy(update={"groups": groups, "comparisons_made": {"base": 3}})
+    text = markdown(report.model_copy(update={"scores": changed}))
+    assert "> reworded (en), chrF: no interval: only 1 question" in text
+    assert "3 comparisons with base" in text
+
+
+def test_the_best_and_worst_items_are_by_the_gain_of_tuned_and_none_is_both(report: Report) -> None:
+    items = [
+        {
+            "id": f"i{at:02}", "kind": "reworded", "language": "en", "question": f"q{at}", "answer": "r",
+            "answers": {"base": "b", "tuned": "t"},
+            "scores": {
+                "semscore": {"base": 0.5, "tuned": None if at == 7 else at / 100},
+                "truthfulness": {"base": 1.0, "tuned": None},
+            },
+            "judgements": {"base": {"reasoning": "no", "samples": [1], "fault": None},
+                           "tuned": {"reasoning": "", "samples": [], "fault": "timeout"}},
+        }
+        for at in range(60)
+    ]  # fmt: skip
+    best, worst = best_and_worst(report.scores, items)
+    assert [example.question for example in best] == [f"q{at}" for at in range(59, 39, -1)]
+    assert [example.question for example in worst] == [f"q{at}" for at in (*range(7), *range(8, 21))]
+    assert (best[0].grades, best[0].reasoning) == ({"base": 1.0}, {"base": "no"})
+    assert best_and_worst(report.scores, items[::-1]) == (best, worst)
+    best, worst = best_and_worst(report.scores, items[:3])
+    assert [example.question for example in (*best, *worst)] == ["q2", "q1", "q0"]
 
 
 def test_plots_are_the_same_for_the_same_scores(report: Report, predictions: list[dict[str, Any]]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
+from champion import with_champion
 from slack_server import SlackServer
+from tradewind.judging.record import JudgeRecord
 from tradewind.reporting.contract import Report
 from tradewind_airflow.notifications.message import blocks, cut, escape, headline, plain_text, slack_table
 
@@ -97,13 +99,17 @@ def test_the_table_has_the_headline_metric_of_each_group_with_n_and_interval(rep
     assert slack_table(report.scores).splitlines() == [
         "              n    base   tuned",
         "reworded     40   0.500   0.980",
-        "  en SemScore +0.480 [+0.430, +0.530]",
+        "  en SemScore",
+        "  vs base +0.480 [+0.430, +0.530] p <0.001",
         "read         40   0.580   0.610",
-        "  en SemScore +0.030 [-0.020, +0.080]",
+        "  en SemScore",
+        "  vs base +0.030 [-0.020, +0.080] p 0.500",
         "unseen       40   0.550   0.540",
-        "  en SemScore -0.010 [-0.060, +0.040]",
+        "  en SemScore",
+        "  vs base -0.010 [-0.060, +0.040] p 0.500",
         "reworded     40   0.200   0.650",
-        "  ko chrF +0.450 [+0.400, +0.500]",
+        "  ko chrF",
+        "  vs base +0.450 [+0.400, +0.500] p <0.001",
     ]
 
 
@@ -112,7 +118,7 @@ def test_the_log_has_every_metric(report: Report) -> None:
     assert text.splitlines()[0] == headline(report)
     rows = [line.split("  ")[0] for line in text.splitlines() if " (en)" in line or " (ko)" in line]
     assert rows[-6:] == ["reworded (en)"] * 2 + ["read (en)", "unseen (en)"] + ["reworded (ko)"] * 2
-    assert re.search(r"reworded \(ko\) +SemScore \(blind\) +40 +0\.890 .* 0\.880$", text, re.MULTILINE)
+    assert re.search(r"reworded \(ko\) +SemScore \(blind\) +40 +0\.890 .* 0\.880 .* 30/4/6$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("verdict", ["better", "worse", "no difference shown"])
@@ -136,14 +142,43 @@ def test_a_button_needs_a_link(report: Report, link: str | None, has_button: boo
     assert urls == ([link] if has_button else [])
 
 
+def test_the_champion_is_named_with_interval_and_p_where_there_is_one(slack: SlackServer, report: Report) -> None:
+    assert "champion" not in " ".join(_markdown(blocks(report, None)))
+    changed = report.model_copy(update={"scores": with_champion(report.scores)})
+    found = blocks(changed, LINK)
+    _post(slack, found)
+    texts = _markdown(found)
+    assert texts[1].startswith(
+        "Tuned minus champion: +0.480 [+0.430, +0.530] by SemScore on reworded (en, n=40, p &lt;0.001"
+    )
+    assert slack_table(changed.scores).splitlines()[3:5] == [
+        "  vs base +0.480 [+0.430, +0.530] p <0.001",
+        "  vs champion +0.480 [+0.430, +0.530] p <0.001",
+    ]
+    assert "tuned - champion" in plain_text(changed)
+
+
+def test_the_judge_stands_with_its_agreement_and_what_it_left_unscored(report: Report) -> None:
+    record = JudgeRecord(
+        model="gpt-<x>", prompt_sha256={"en": "ab" * 32}, samples=1, unscored={"base": 0, "tuned": 3},
+        anchors_kappa=0.857, anchors_n=24,
+    )  # fmt: skip
+    texts = _markdown(blocks(_judged(report, record), None))
+    assert any("judge gpt-&lt;x&gt;, kappa 0.86 on 24 examples, unscored: tuned 3" in text for text in texts)
+    assert any("en truthfulness" in text for text in texts)
+
+
+def _judged(report: Report, record: JudgeRecord | None) -> Report:
+    group = report.scores.groups[0]
+    judged = group.metrics[0].model_copy(update={"metric": "truthfulness"})
+    groups = (group.model_copy(update={"metrics": (*group.metrics, judged)}),)
+    changes = {"groups": groups, "judge": "gpt-x", "judge_record": record}
+    return report.model_copy(update={"scores": report.scores.model_copy(update=changes)})
+
+
 @pytest.mark.parametrize("measured", [True, False])
 def test_truthfulness_is_named_only_where_it_was_measured(report: Report, measured: bool) -> None:
-    if measured:
-        group = report.scores.groups[0]
-        judged = group.metrics[0].model_copy(update={"metric": "truthfulness"})
-        groups = (group.model_copy(update={"metrics": (*group.metrics, judged)}),)
-        scores = report.scores.model_copy(update={"groups": groups, "judge": "gpt-x"})
-        report = report.model_copy(update={"scores": scores})
+    report = _judged(report, None) if measured else report
     text = " ".join(_markdown(blocks(report, None)))
     assert ("judge gpt-x" in text) is measured
     assert ("truthfulness not measured" in text) is not measured

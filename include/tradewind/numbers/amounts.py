@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tradewind.extraction.korean_numbers import korean_numbers
+from tradewind.numbers.korean import korean_numbers
 
 _SCALES = {"thousand": 10**3, "million": 10**6, "mn": 10**6, "billion": 10**9, "bn": 10**9, "trillion": 10**12}
 _LETTERS = {"k": 10**3, "m": 10**6, "b": 10**9}
@@ -108,6 +108,19 @@ def given(text: str) -> dict[float, set[str | None]]:
         for value in list(found):
             found.setdefault(-value, set()).update(found[value])
     return found
+
+
+def is_given(amount: Amount, there: dict[float, set[str | None]]) -> bool:
+    """Whether a text that gives `there` says an amount, of the same thing if it says of what."""
+    return any(
+        reading <= there.keys() and (amount.unit is None or counted(reading, amount.unit, there))
+        for reading in amount.readings
+    )
+
+
+def counted(values: frozenset[float], unit: str, there: dict[float, set[str | None]]) -> bool:
+    """Whether each value is given with this unit or with no known one."""
+    return all(unit in there[value] or None in there[value] for value in values)
 
 
 def _read(text: str, *, strict: bool) -> Iterator[Amount]:

@@ -1,0 +1,179 @@
+"""`tradewind compare RUN RUN`: the report's statistics for any two runs, or one line why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from documents import Cli, complaint
+from tradewind.compare_runs import compare_runs
+from tradewind.config import RunConfig
+from tradewind.errors import UserError
+from tradewind.files import write_jsonl
+from tradewind.judging.record import JudgeRecord
+from tradewind.metrics.item_scores import Measured, groups_of
+from tradewind.metrics.summary import summarise
+from tradewind.scores import Scores
+
+Rows = list[dict[str, Any]]
+Run = Callable[..., Path]
+JUDGE = JudgeRecord(model="judge-1", prompt_sha256={"en": "a" * 64}, samples=1)
+
+
+def _rows(seed: int) -> Rows:
+    rng = np.random.default_rng(seed)
+    return [
+        {
+            "id": f"i{at}", "kind": ("reworded", "read")[at % 2], "language": "en", "context": "", "source": "qa",
+            "question": f"q{at}?", "answer": f"r{at}", "record_id": str(at // 4), "fact_id": str(at),
+            "answers": {"base": "x", "tuned": f"{seed}"}, "hit_token_limit": {"base": False, "tuned": False},
+            "scores": {
+                metric: {"base": 0.2, "tuned": round(float(rng.random()), 6)} for metric in ("semscore", "chrf")
+            },
+        }
+        for at in range(80)
+    ]  # fmt: skip
+
+
+def _scores(rows: Rows, record: JudgeRecord | None = None, **changes: Any) -> Scores:
+    measured = Measured(256, 0.0, "1.0", {"en": 0.2}, {group: {} for group in groups_of(rows)})
+    scores = summarise(rows, list(rows[0]["answers"]), measured, RunConfig(recipe="r", data_dir="d"), record)
+    return scores.model_copy(update=changes)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Write the folder of an evaluated run."""
+
+    def write(name: str, rows: Rows, record: JudgeRecord | None = None, **changes: Any) -> Path:
+        folder = tmp_path / name
+        (folder / "evaluate").mkdir(parents=True)
+        write_jsonl(folder / "evaluate" / "predictions.jsonl", rows)
+        scores = _scores(rows, record, **changes)
+        (folder / "evaluate" / "scores.json").write_text(scores.model_dump_json(), encoding="utf-8")
+        config = RunConfig(recipe="r", data_dir="d")
+        (folder / "config.json").write_text(config.model_dump_json(), encoding="utf-8")
+        return folder
+
+    return write
+
+
+def test_it_gives_the_figures_that_a_report_gives_of_the_champion(run: Run) -> None:
+    first, second = _rows(1), _rows(2)
+    for champion, row in zip(first, second, strict=True):
+        row["answers"]["champion"] = champion["answers"]["tuned"]
+        row["hit_token_limit"]["champion"] = False
+        for metric, values in row["scores"].items():
+            values["champion"] = champion["scores"][metric]["tuned"]
+    reported = _scores(second)
+    found = compare_runs(run("a", first), run("b", second), "tuned")
+    for group, other in zip(found.groups, reported.groups, strict=True):
+        for metric, theirs in zip(group.metrics, other.metrics, strict=True):
+            assert metric.comparisons["base"] == theirs.comparisons["champion"]
+
+
+def test_the_runs_order_changes_signs_only_and_that_of_lines_nothing(run: Run) -> None:
+    first, second = run("a", _rows(1)), run("b", _rows(2))
+    forth, back = compare_runs(first, second, "tuned"), compare_runs(second, first, "tuned")
+    assert compare_runs(first, run("c", _rows(2)[::-1]), "tuned") == forth
+    for group, other in zip(forth.groups, back.groups, strict=True):
+        for metric, theirs in zip(group.metrics, other.metrics, strict=True):
+            one, two = metric.comparisons["base"], theirs.comparisons["base"]
+            assert (one.difference, one.low, one.high) == (-two.difference, -two.high, -two.low)
+            assert (one.p, one.p_holm, one.wins, one.ties) == (two.p, two.p_holm, two.losses, two.ties)
+
+
+def test_a_run_does_not_differ_from_itself(run: Run) -> None:
+    same = run("a", _rows(1))
+    for group in compare_runs(same, same, "tuned").groups:
+        for metric in group.metrics:
+            found = metric.comparisons["base"]
+            assert (found.difference, found.low, found.high, found.p, found.ties) == (0.0, 0.0, 0.0, 1.0, 40)
+
+
+def test_the_command_prints_the_table_with_both_runs(run: Run, cli: Cli) -> None:
+    first, second = run("a", _rows(1)), run("b", _rows(2))
+    done = cli("compare", str(first), str(second))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [f"first:  {first}", f"second: {second}"]
+    assert "second - first [95 %]" in lines[4]
+    assert [line.split()[0] for line in lines[6:10]] == ["reworded", "reworded", "read", "read"]
+    assert "4 comparisons with first" in lines[-1]
+    assert cli("compare", str(first), str(second)).stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"encoder": "another"}, "the runs' encoder differs: sentence-transformers/all-mpnet-base-v2 in "),
+        ({"encoder_revision": "2.0"}, "the runs' encoder's revision differs: 1.0 in "),
+        ({"record": None}, "the runs' judge differs: judge-1 in "),
+        ({"record": JUDGE.model_copy(update={"model": "judge-2"})}, "the runs' judge differs: judge-1 in "),
+        ({"record": JUDGE.model_copy(update={"prompt_sha256": {"en": "b" * 64}})}, "the runs' judge's prompt differs"),
+    ],
+    ids=["encoder", "revision", "no judge", "another judge", "another prompt"],
+)  # fmt: skip
+def test_scores_of_different_encoders_or_judges_are_refused(run: Run, changes: dict[str, Any], why: str) -> None:
+    first, second = run("a", _rows(1), JUDGE), run("b", _rows(2), **{"record": JUDGE} | changes)
+    with pytest.raises(UserError, match=why) as told:
+        compare_runs(first, second, "tuned")
+    assert "\n" not in str(told.value)
+    assert str(first) in str(told.value)
+    assert str(second) in str(told.value)
+
+
+def _fewer(rows: Rows) -> None:
+    rows.pop()
+
+
+def _other_id(rows: Rows) -> None:
+    rows[0]["id"] = "new"
+
+
+def _other_reference(rows: Rows) -> None:
+    rows[3]["answer"] = "another"
+
+
+def _other_wording(rows: Rows) -> None:
+    rows[3]["question"] = "another?"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (_fewer, "1 of 80 in .* and 0 of 79 in"),
+        (_other_id, "1 of 80 in .* and 1 of 80 in"),
+        (_other_reference, "i3 has another 'answer'"),
+        (_other_wording, "i3 has another 'question'"),
+    ],
+)
+def test_other_questions_are_refused(run: Run, change: Callable[[Rows], None], why: str) -> None:
+    rows = _rows(2)
+    change(rows)
+    with pytest.raises(UserError, match=why):
+        compare_runs(run("a", _rows(1)), run("b", rows), "tuned")
+
+
+def test_a_refusal_is_one_line_and_not_success(run: Run, cli: Cli) -> None:
+    done = cli("compare", str(run("a", _rows(1))), str(run("b", _rows(2), encoder="another")))
+    assert done.returncode == 2
+    assert "encoder differs" in complaint(done)
+    assert done.stdout == ""
+
+
+def test_a_folder_that_is_no_evaluated_run_and_a_model_that_did_not_answer_are_told(run: Run, tmp_path: Path) -> None:
+    first = run("a", _rows(1))
+    with pytest.raises(UserError, match=r"nowhere/evaluate/predictions.jsonl: no such file"):
+        compare_runs(first, tmp_path / "nowhere", "tuned")
+    with pytest.raises(UserError, match=r"--model champion: .* has no answers of it; it has base, tuned"):
+        compare_runs(first, first, "champion")
+    old = run("old", _rows(1))
+    (old / "evaluate" / "scores.json").write_text(json.dumps({"models": ["base"]}), encoding="utf-8")
+    with pytest.raises(UserError, match="run the stage 'evaluate' again"):
+        compare_runs(first, old, "tuned")
