@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -46,11 +47,16 @@ class Artifact(Contract):
         if path.is_file():
             digest, size = sha256_of(path), path.stat().st_size
         else:
-            files = sorted(inner for inner in path.rglob("*") if inner.is_file())
-            lines = [f"{inner.relative_to(path).as_posix()} {sha256_of(inner)}\n" for inner in files]
-            digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+            files = [inner for inner in path.rglob("*") if inner.is_file()]
+            digest = folder_digest({inner.relative_to(path): sha256_of(inner) for inner in files})
             size = sum(inner.stat().st_size for inner in files)
         return cls(path=path.relative_to(run_dir).as_posix(), sha256=digest, bytes=size)
+
+
+def folder_digest(files: Mapping[PurePath, str]) -> str:
+    """A folder's hash, from its files' paths below it and their hashes."""
+    lines = [f"{path.as_posix()} {files[path]}\n" for path in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class StageResult(Contract):

@@ -22,6 +22,17 @@ class Interval(Contract):
     confidence_level: float
 
 
+class Comparison(Interval):
+    """The tuned model minus another one on the same questions."""
+
+    p: float
+    """Two-sided, by the same bootstrap."""
+    wins: int
+    ties: int
+    losses: int
+    n: int
+
+
 class MetricScore(Contract):
     """One metric of the three models on one group of held-out questions."""
 
@@ -32,6 +43,8 @@ class MetricScore(Contract):
     """The same mean when each answer meets another item's reference."""
     scored: int
     unscored: int = 0
+    comparisons: dict[str, Comparison] = Field(default_factory=dict)
+    """What `tuned` is compared against (`base`, `champion`) to the difference; absent where there is no interval."""
     tuned_minus_base: Interval | None = None
     """None where there are too few items or records for an interval (`split.min_items`)."""
     tuned_minus_floor: Interval | None = None

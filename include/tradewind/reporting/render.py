@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tradewind.reporting import plots
 from tradewind.reporting.contract import Report
 from tradewind.reporting.table import header, score_rows
-
-_MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
+from tradewind.reporting.templates import template
 
 
 def markdown(report: Report) -> str:
@@ -38,19 +33,3 @@ def _context(report: Report) -> dict[str, Any]:
         f"{group.kind}: {metric.note}" for group in report.scores.groups for metric in group.metrics if metric.note
     ]
     return {"report": report, "header": header(report.scores), "rows": score_rows(report.scores), "notes": notes}
-
-
-def template(name: str, *, autoescape: bool) -> Template:
-    """A template of this folder; with `autoescape` every text put into it is HTML-escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=autoescape,  # noqa: S701 - off for Markdown only
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"number": "{:,}".format, "plain": _plain}
-    return environment.get_template(name)
-
-
-def _plain(text: str) -> str:
-    """A document's text for Markdown: on one line, without meaning to Markdown or HTML (CommonMark 2.4)."""
-    return _MARKS.sub(r"\\\g<0>", " ".join(text.split()))
