@@ -20,6 +20,7 @@ from tradewind.config import RunConfig
 from tradewind.errors import TemporaryError, UserError
 from tradewind.faults import told_to_user
 from tradewind.recipes import read_config, resolve
+from tradewind.registry.commands import add_models
 from tradewind.results import STAGES
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build-base", help="make the embedded Gemma-2 base model again")
     build.add_argument("--out", type=Path, required=True, help="folder to write the model to")
     build.set_defaults(command=_build_base)
+    add_models(commands)
     return parser
 
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from tradewind.kinds import Kind
+
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Language = Literal["en", "ko"]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
@@ -340,6 +342,51 @@ class EvaluateConfig(Frozen):
     judge: JudgeConfig | None = None
 
 
+class GateRule(Frozen):
+    """A metric on a kind of held-out question; in each language."""
+
+    metric: Literal["semscore", "chrf", "exact_match", "numbers", "truthfulness"] = "semscore"
+    """Where the metric cannot judge a language, such as SemScore with a blind encoder, the group's headline."""
+    kind: Kind | None = None
+    """None: every kind."""
+
+
+class GateConfig(Frozen):
+    """When a new model takes the champion's place; see `tradewind.registry.gate`."""
+
+    require: Annotated[tuple[GateRule, ...], Field(min_length=1)] = (GateRule(kind="reworded"),)
+    """The whole interval of tuned minus champion (without one: minus base) lies above 0."""
+    no_loss: tuple[GateRule, ...] = (GateRule(kind="read"), GateRule(kind="unseen"), GateRule(metric="truthfulness"))
+    """The interval does not lie wholly below 0. Truthfulness counts where a judge is configured."""
+    approval: bool = False
+    """Have a human approve in Airflow what the gate lets through."""
+
+
+class RegistryConfig(Frozen):
+    """Which models are kept, and where else they go."""
+
+    keep: Annotated[int, Field(ge=1)] = 5
+    """The newest versions that are kept, besides the champion and the one before it."""
+    push_to_hub: bool = False
+    """Send what becomes champion to the Hugging Face hub, as a private model."""
+    hub_model_id: str | None = None
+    mlflow_tracking_uri: str | None = None
+    """Note each version's settings and scores there; needs the package mlflow."""
+
+    @model_validator(mode="after")
+    def _hub_needs_a_name(self) -> RegistryConfig:
+        if self.push_to_hub and not self.hub_model_id:
+            raise ValueError("push_to_hub needs hub_model_id, the repository to push to")
+        return self
+
+    @field_validator("mlflow_tracking_uri")
+    @classmethod
+    def _holds_no_password(cls, uri: str | None) -> str | None:
+        if uri is not None and "@" in urlsplit(uri).netloc:
+            raise ValueError("a recipe holds no login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+        return uri
+
+
 class Recipe(Frozen):
     """What a recipe file may say."""
 
@@ -350,6 +397,8 @@ class Recipe(Frozen):
     adapt: TrainingConfig = TrainingConfig()
     finetune: TrainingConfig = TrainingConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    registry: RegistryConfig = RegistryConfig()
 
 
 class RunConfig(Recipe):

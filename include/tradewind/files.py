@@ -17,13 +17,6 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_of_folder(path: Path) -> str:
-    """The hex digest over a folder's files, by their relative paths and digests in sorted order."""
-    files = sorted(inner for inner in path.rglob("*") if inner.is_file())
-    lines = [f"{inner.relative_to(path).as_posix()} {sha256_of(inner)}\n" for inner in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 def write_atomically(path: Path, text: str) -> None:
     """Write `text` so that a reader sees the old file or the whole new one, also after a power cut."""
     # Not named by the process: in two containers two processes have one number.

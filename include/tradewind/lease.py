@@ -1,4 +1,4 @@
-"""Kernel locks that the process which does the work holds itself: on a run directory, on a GPU.
+"""Kernel locks that the process which does the work holds itself: on a run directory, a registry, a GPU.
 
 A lock of the supervisor's would be free after its SIGKILL while the work goes on; this one lasts
 exactly as long as the working process. Local disks only: `flock` on NFS is not to be trusted.
@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ from tradewind.errors import GpuBusyError, RunDirBusyError, UserError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _held: set[IO[str]] = set()
+_REGISTRY_PATIENCE = 120.0  # a change of a registry takes seconds: what is waited for is a disk that deletes
+_POLL = 0.05
+_WORK_LOCK = ".lock"
 
 
 def close_in_children(file: IO[str]) -> None:
@@ -65,15 +69,55 @@ def run_dir_lock(run_dir: Path, stage: str, lane: str | None = None) -> Iterator
 
 
 @contextmanager
-def _locked(run_dir: Path, name: str, stage: str, kind: int) -> Iterator[None]:
-    with (run_dir / name).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            # Who share a lock tell of themselves in those of their lanes.
-            notes = [path.read_text(encoding="utf-8") for path in (run_dir / name, *sorted(run_dir.glob(".*.lock")))]
-            holder = next(filter(None, map(_holder, notes)), "another process")
-            raise RunDirBusyError(f"{run_dir}: held by {holder}; wait for it or stop it") from None
+def registry_lock(folder: Path, doing: str) -> Iterator[None]:
+    """Be the only one that changes a registry of models while the block runs; waits for another.
+
+    Raises:
+        RunDirBusyError: the other does not come to its end.
+    """
+    with _locked(folder, ".lock", doing, fcntl.LOCK_EX, patience=_REGISTRY_PATIENCE):
+        yield
+
+
+@contextmanager
+def work_lock(folder: Path) -> Iterator[None]:
+    """Say that `folder` is being worked on, see `is_worked_on`."""
+    with _locked(folder, _WORK_LOCK, "register", fcntl.LOCK_EX):
+        yield
+
+
+def release_work(folder: Path) -> None:
+    """Leave nothing of the `work_lock` in the folder."""
+    (folder / _WORK_LOCK).unlink()
+
+
+def is_worked_on(folder: Path) -> bool:
+    """Whether a live process holds the folder's `work_lock`; what a killed one left is free."""
+    try:
+        with (folder / _WORK_LOCK).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def _locked(folder: Path, name: str, stage: str, kind: int, patience: float = 0.0) -> Iterator[None]:
+    with (folder / name).open("a+", encoding="utf-8") as file:
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    # Who share a lock tell of themselves in those of their lanes.
+                    notes = (path.read_text(encoding="utf-8") for path in (folder / name, *folder.glob(".*.lock")))
+                    holder = next(filter(None, map(_holder, notes)), "another process")
+                    raise RunDirBusyError(f"{folder}: held by {holder}; wait for it or stop it") from None
+            time.sleep(_POLL)
         close_in_children(file)
         alone = kind == fcntl.LOCK_EX  # of several that share it each tells of itself in a lock of its own
         if alone:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tradewind.errors import UserError
-from tradewind.files import sha256_of, sha256_of_folder
+from tradewind.files import sha256_of
 
 Stage = Literal["extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = ("extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report")
@@ -37,7 +39,7 @@ class Artifact(Contract):
 
     path: str
     sha256: str
-    """Of a file's bytes, or `sha256_of_folder`."""
+    """Of a file's bytes, or `folder_digest`."""
     bytes: int
 
     @classmethod
@@ -48,9 +50,16 @@ class Artifact(Contract):
         if path.is_file():
             digest, size = sha256_of(path), path.stat().st_size
         else:
-            digest = sha256_of_folder(path)
-            size = sum(inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+            files = [inner for inner in path.rglob("*") if inner.is_file()]
+            digest = folder_digest({inner.relative_to(path): sha256_of(inner) for inner in files})
+            size = sum(inner.stat().st_size for inner in files)
         return cls(path=path.relative_to(run_dir).as_posix(), sha256=digest, bytes=size)
+
+
+def folder_digest(files: Mapping[PurePath, str]) -> str:
+    """A folder's hash, from its files' paths below it and their hashes."""
+    lines = [f"{path.as_posix()} {files[path]}\n" for path in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class StageResult(Contract):

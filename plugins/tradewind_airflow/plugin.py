@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from tradewind_airflow.macros import run_dir
+from tradewind_airflow.macros import models_dir, run_dir
 
 
 class TradewindPlugin(AirflowPlugin):
-    """Gives templates `macros.tradewind.run_dir(dag_id, run_id)`."""
+    """Gives templates `macros.tradewind.run_dir(dag_id, run_id)` and `.models_dir(dag_id)`."""
 
     name = "tradewind"
-    macros = [run_dir]  # noqa: RUF012 - Airflow declares it as an instance variable
+    macros = [run_dir, models_dir]  # noqa: RUF012 - Airflow declares it as an instance variable

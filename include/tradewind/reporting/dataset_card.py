@@ -63,7 +63,7 @@ def write_dataset_card(
     assert_kept(checks)
     said = _said(facts, checks, title, config, accounting) | _contradictory(prepare_dir, pairs)
     from tradewind.reporting.plots import length_histograms
-    from tradewind.reporting.render import template
+    from tradewind.reporting.templates import template
 
     page = said | {"lengths_plot": length_histograms(facts.lengths)}
     write_atomically(out_dir / CARD, template("dataset_card.md.j2", autoescape=False).render(said))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from tradewind.reporting import plots
 from tradewind.reporting.contract import Report
 from tradewind.reporting.notes import against_champion, many_tests, notes
 from tradewind.reporting.table import further_tables, header, score_rows
+from tradewind.reporting.templates import template
 from tradewind.scores import METRIC_NAMES
-
-_MARKS = re.compile(r"[\\`*_\[\]<>#|!~&$]")
 
 
 def markdown(report: Report) -> str:
@@ -49,18 +44,3 @@ def _context(report: Report) -> dict[str, Any]:
         "metric_names": METRIC_NAMES,
     }
 
-
-def template(name: str, *, autoescape: bool) -> Template:
-    """A template of this folder; with `autoescape` every text put into it is HTML-escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=autoescape,  # noqa: S701 - off for Markdown only
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {"number": "{:,}".format, "plain": _plain}
-    return environment.get_template(name)
-
-
-def _plain(text: str) -> str:
-    """A document's text for Markdown: on one line, without meaning to Markdown or HTML (CommonMark 2.4)."""
-    return _MARKS.sub(r"\\\g<0>", " ".join(text.split()))

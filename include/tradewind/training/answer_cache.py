@@ -14,9 +14,10 @@ import torch
 import transformers
 from transformers import AutoConfig
 
+from tradewind.asking.store import answers_file
 from tradewind.config import EvaluateConfig, ModelConfig
-from tradewind.extraction.store import answers_file
-from tradewind.files import sha256_of_folder, write_atomically
+from tradewind.files import write_atomically
+from tradewind.results import Artifact
 from tradewind.training.generate import Answer, answer_all
 from tradewind.training.load import load_tokenizer
 from tradewind.training.tokens import chat_prompt
@@ -67,7 +68,7 @@ def answers_of(
 def model_identity(source: Path | str, revision: str | None) -> str | None:
     """What changes with the model's weights: a folder's hash, or the commit on the hub; None where none is told."""
     if isinstance(source, Path):
-        return sha256_of_folder(source)
+        return Artifact.of(source, source.parent).sha256
     commit = getattr(AutoConfig.from_pretrained(source, revision=revision), "_commit_hash", None)
     return None if commit is None else f"{source}@{commit}"
 

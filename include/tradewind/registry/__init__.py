@@ -1,0 +1,1 @@
+"""The models that runs made, kept as versions, and the pointer to the one in use; imports nothing heavy."""

@@ -1,0 +1,91 @@
+"""`tradewind models ...`: look at a registry, move its pointer, give it back."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tradewind.errors import UserError
+from tradewind.registry.promotion import promote, rollback
+from tradewind.registry.store import Registry
+from tradewind.registry.version import CARD
+
+
+def add_models(commands: Any) -> None:
+    """Add the command `models` to the parser's commands."""
+    models = commands.add_parser("models", help="list and show registered models, move the champion's pointer")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+
+    def action(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        found: argparse.ArgumentParser = actions.add_parser(name, help=text)
+        found.add_argument("dir", type=Path, metavar="DIR", help="the pipeline's models: $TRADEWIND_HOME/models/DAG_ID")
+        found.set_defaults(command=run)
+        return found
+
+    action("list", _list, "all versions, the champion and how it came to be")
+    show = action("show", _show, "one version")
+    show.add_argument("name", nargs="?", metavar="NAME", help="such as v7; default: the champion")
+    by_hand = action("promote", _promote, "make a version the champion")
+    by_hand.add_argument("name", metavar="NAME", help="such as v7")
+    by_hand.add_argument("--force", action="store_true", help="also where the gate refused it")
+    back = action("rollback", _rollback, "make the champion before this one the champion again")
+    back.add_argument("--to", metavar="NAME", help="another version than that")
+    for moving in (by_hand, back):
+        moving.add_argument("--why", default="by hand", metavar="TEXT", help="for the history")
+
+
+def _registry(arguments: argparse.Namespace) -> Registry:
+    registry = Registry(arguments.dir)
+    if not registry.names():
+        raise UserError(f"{arguments.dir}: holds no registered model; name $TRADEWIND_HOME/models/DAG_ID")
+    return registry
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    registry = _registry(arguments)
+    champion, before = registry.champion_name(), registry.predecessor()
+    for version in registry.versions():
+        record = version.record
+        place = {champion: "champion", before: "predecessor"}.get(record.name, "")
+        gate = "let through" if record.decision.promote else "refused"
+        print(f"{record.name:<6}{place:<13}{record.made_at}  {record.verdict:<21}gate: {gate:<13}run {record.run}")
+    for move in registry.history():
+        print(f"{move.at}  {move.action} {move.before or 'none'} -> {move.after} by {move.who}: {move.why[0]}")
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    registry = _registry(arguments)
+    version = registry.version(arguments.name) if arguments.name else registry.champion()
+    if version is None:
+        raise UserError(f"{arguments.dir}: there is no champion; name a version: {', '.join(registry.names())}")
+    record = version.record
+    print(f"{record.name}: {record.verdict}: {record.verdict_reason}")
+    print(f"made {record.made_at} by recipe {record.recipe} from {record.base_model}, run {record.run}")
+    print(f"gate: {'let through' if record.decision.promote else 'refused'} over {record.parent or 'no champion'}")
+    for reason in record.decision.reasons:
+        print(f"  {reason}")
+    print(f"model: {version.model}\ncard: {version.path / CARD}")
+
+
+def _promote(arguments: argparse.Namespace) -> None:
+    registry = _registry(arguments)
+    before = registry.champion_name()
+    promote(registry, arguments.name, who=_who(), why=arguments.why, force=arguments.force)
+    print(f"champion: {arguments.name} (before: {before or 'none'})")
+
+
+def _rollback(arguments: argparse.Namespace) -> None:
+    registry = _registry(arguments)
+    before = registry.champion_name()
+    version = rollback(registry, arguments.to, who=_who(), why=arguments.why)
+    print(f"champion: {version.name} (before: {before or 'none'})")
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "unknown user"

@@ -1,0 +1,61 @@
+"""Who moved the pointer, when and why: `history.jsonl`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from tradewind.errors import UserError
+from tradewind.files import write_atomically
+from tradewind.results import Contract
+
+Action = Literal["promote", "rollback"]
+
+
+class Move(Contract):
+    """The pointer moved from one version to another."""
+
+    at: str
+    who: str
+    action: Action
+    before: str | None
+    """The champion until then; None: there was none."""
+    after: str
+    why: tuple[str, ...]
+
+    @classmethod
+    def now(cls, action: Action, *, before: str | None, after: str, who: str, why: tuple[str, ...]) -> Move:
+        """A move of this moment."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return cls(at=at, who=who, action=action, before=before, after=after, why=why)
+
+
+def read_moves(path: Path) -> list[Move]:
+    """The moves in their order; UserError that names the line where the file is not ours."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    moves = []
+    for number, line in enumerate(lines, 1):
+        try:
+            moves.append(Move.model_validate_json(line))
+        except ValidationError as error:
+            message = error.errors()[0]["msg"]
+            raise UserError(f"{path}:{number}: {message}; restore the line from a copy, or remove it") from error
+    return moves
+
+
+def add_move(path: Path, move: Move) -> None:
+    """Add a line; the file is replaced whole, so that no half of a line is ever seen."""
+    lines = [known.model_dump_json() for known in [*read_moves(path), move]]
+    write_atomically(path, "\n".join(lines) + "\n")
+
+
+def predecessor(moves: list[Move], champion: str) -> str | None:
+    """Who was champion before `champion` was promoted; a rollback to it counts as no promotion."""
+    promotions = [move for move in moves if move.after == champion and move.action == "promote"]
+    return promotions[-1].before if promotions else None

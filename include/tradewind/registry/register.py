@@ -1,0 +1,213 @@
+"""A finished run's model becomes a version, and champion where the gate lets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tradewind.config import RunConfig
+from tradewind.errors import UserError
+from tradewind.files import iter_jsonl, write_atomically
+from tradewind.lease import run_dir_lock
+from tradewind.registry.card import model_card
+from tradewind.registry.gate import Decision, Difference, decide
+from tradewind.registry.placing import files_below, place_file, place_tree
+from tradewind.registry.store import Registry
+from tradewind.registry.version import CARD, CONFIG, MODEL, RECORD, REPORTS, FileSum, Version, VersionRecord
+from tradewind.reporting.contract import Report, read_report
+from tradewind.results import StageResult, folder_digest
+from tradewind.run_dir import RunDir
+
+CHAMPION_INPUT = "champion/model"
+"""The input of `evaluate` that says, by its hash, which champion the run was compared with."""
+
+
+class NothingToRegister(Exception):  # noqa: N818 - not an error: the run has no model, and its text says why
+    """The run made no tuned model, or did not score it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What of a run belongs to a version."""
+
+    run_dir: RunDir
+    prepare: StageResult
+    finetune: StageResult
+    evaluate: StageResult
+    report_dir: Path
+    report: Report
+    config: RunConfig
+
+    @classmethod
+    def read(cls, run_dir: RunDir) -> Run:
+        """Gather it.
+
+        Raises:
+            NothingToRegister: there is no tuned model with scores.
+            UserError: a stage's files are not those that a later stage has read.
+        """
+        for stage in ("finetune", "evaluate", "report"):
+            if not run_dir.result_file(stage).exists():
+                raise NothingToRegister(f"the run made no scored model: the stage {stage} was not run")
+            if (result := run_dir.result(stage)).status == "skipped":
+                raise NothingToRegister(f"the run made no scored model: {stage} was skipped: {result.reason}")
+        finetune, evaluate, report = (run_dir.result(stage) for stage in ("finetune", "evaluate", "report"))
+        _check_used(run_dir, "evaluate", evaluate, "finetune/model", finetune)
+        _check_used(run_dir, "report", report, "evaluate/scores.json", evaluate)
+        folder = run_dir.published("report")
+        return cls(
+            run_dir=run_dir,
+            prepare=run_dir.result("prepare"),
+            finetune=finetune,
+            evaluate=evaluate,
+            report_dir=folder,
+            report=read_report(folder / REPORTS[0]),
+            config=_config(run_dir, finetune, report),
+        )
+
+    @property
+    def model_sha256(self) -> str:
+        """The model's hash as `finetune` published it."""
+        return self.finetune.outputs["model"].sha256
+
+    def difference(self) -> Difference:
+        """How far the model is from the base, by what training recorded and what evaluation let them answer."""
+        answers = [item["answers"] for item in iter_jsonl(self.run_dir.published("evaluate") / "predictions.jsonl")]
+        return Difference(
+            tensors=self.finetune.metrics.get("tensors", 0),
+            changed_tensors=self.finetune.metrics.get("changed_tensors", 0),
+            answers=len(answers),
+            changed_answers=sum(answer["tuned"] != answer["base"] for answer in answers),
+        )
+
+
+def _config(run_dir: RunDir, finetune: StageResult, report: StageResult) -> RunConfig:
+    """What the model was made by; of what decides over it, the recipe's word when the report was made."""
+    later = {block: report.config[block] for block in ("gate", "registry") if block in report.config}
+    try:
+        return RunConfig.model_validate(finetune.config | later)
+    except ValidationError as error:
+        place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UserError(
+            f"{run_dir.result_file('finetune')}: config.{place}: {error.errors()[0]['msg']}; "
+            "the run is of another release of tradewind: run it again"
+        ) from error
+
+
+def _check_used(run_dir: RunDir, stage: str, result: StageResult, key: str, made: StageResult) -> None:
+    used, there = result.inputs.get(key), made.outputs.get(key.partition("/")[2])
+    if used is None or there is None or used.sha256 != there.sha256:
+        raise UserError(
+            f"{run_dir.published(stage)}: was made from another {key} than stands there now; "
+            f"run the stage '{stage}' again"
+        )
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A run's version, and whether it is champion now."""
+
+    version: Version
+    champion: bool
+    config: RunConfig
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for a human's approval."""
+        record = self.version.record
+        return record.decision.promote and record.approval and not self.champion
+
+
+def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
+    """Keep the run's model as a version and promote it, where the gate says so and no approval is asked for.
+
+    A second call for the same model and report makes no second version; it ends what a killed one began.
+
+    Raises:
+        NothingToRegister: the run has no tuned model with scores.
+        UserError: something the user can mend; nothing is left that looks like a version then.
+    """
+    if not run_dir.path.is_dir():
+        raise UserError(f"{run_dir.path}: no such run")
+    with run_dir_lock(run_dir.path, "register"):
+        run = Run.read(run_dir)
+        version = _known(registry, run) or _publish(registry, run)
+    record = version.record
+    with registry.changing("register") as change:
+        # Once only: a cleared task must not undo a rollback.
+        was_champion = any(move.after == version.name for move in registry.history())
+        is_due = not was_champion and registry.champion_name() == record.parent
+        if record.decision.promote and not record.approval and is_due:
+            change.point_to(version.name, "promote", who=who, why=record.decision.reasons)
+        change.retire(run.config.registry.keep)
+        return Registered(version, registry.champion_name() == version.name, run.config)
+
+
+def _known(registry: Registry, run: Run) -> Version | None:
+    """The version that an earlier call made of this very model and report."""
+    report = FileSum.of(run.report_dir / REPORTS[0])
+    for version in reversed(registry.versions()):
+        record = version.record
+        same = (run.run_dir.path.name, run.model_sha256, report)
+        if (record.run, record.model_sha256, record.files[REPORTS[0]]) == same:
+            version.verify()
+            return version
+    return None
+
+
+def _publish(registry: Registry, run: Run) -> Version:
+    with registry.making() as folder:
+        place_tree(run.run_dir.path / run.finetune.outputs["model"].path, folder / MODEL)
+        for name in REPORTS:
+            place_file(run.report_dir / name, folder / name)
+        write_atomically(folder / CONFIG, run.config.model_dump_json(indent=1))
+        model = {path: FileSum.of(folder / MODEL / path) for path in files_below(folder / MODEL)}
+        if folder_digest({path: made.sha256 for path, made in model.items()}) != run.model_sha256:
+            raise UserError(
+                f"{run.run_dir.published('finetune') / MODEL}: is not what finetune published; clear finetune"
+            )
+        files = {f"{MODEL}/{path.as_posix()}": made for path, made in model.items()}
+        files |= {name: FileSum.of(folder / name) for name in (*REPORTS, CONFIG)}
+        difference = run.difference()
+        # The gate decides and the version appears while nobody else can move the pointer.
+        with registry.changing("register") as change:
+            champion = registry.champion()
+            record = VersionRecord(
+                name=change.next_name(),
+                made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                run=run.run_dir.path.name,
+                dag_id=registry.path.name,
+                recipe=run.config.recipe,
+                base_model=run.config.model.model_name_or_path,
+                seed=run.config.seed,
+                data={name: artifact.sha256 for name, artifact in run.prepare.outputs.items()},
+                model_sha256=run.model_sha256,
+                files=files,
+                verdict=run.report.scores.verdict,
+                verdict_reason=run.report.scores.verdict_reason,
+                decision=_decide(run, champion, difference),
+                approval=run.config.gate.approval,
+                parent=champion.name if champion else None,
+            )
+            write_atomically(folder / CARD, model_card(record, run.report, run.config, run.prepare.metrics))
+            record = record.model_copy(update={"files": files | {CARD: FileSum.of(folder / CARD)}})
+            write_atomically(folder / RECORD, record.model_dump_json(indent=1))
+            return change.publish(folder, record.name)
+
+
+def _decide(run: Run, champion: Version | None, difference: Difference) -> Decision:
+    """The gate's word, or that the run was compared with another champion than there is now."""
+    compared = run.evaluate.inputs.get(CHAMPION_INPUT)
+    if champion is not None and (compared is None or compared.sha256 != champion.record.model_sha256):
+        what = "with no champion" if compared is None else "with another champion"
+        reason = f"the champion is {champion.name}, but this run was compared {what}; clear evaluate to compare again"
+        return Decision(promote=False, reasons=(reason,))
+    return decide(
+        run.report.scores,
+        champion=champion.name if champion else None,
+        difference=difference,
+        config=run.config.gate,
+    )

@@ -1,0 +1,181 @@
+"""Registration, the question and the pointer's move as tasks; a real Airflow asks in `tests/e2e`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from markdown_it import MarkdownIt
+
+from finished_run import HOSTILE, finished_run
+from hub_server import HubServer
+from tradewind.registry.store import Registry
+from tradewind.reporting.contract import read_report
+from tradewind_airflow.operators.promotion import (
+    ApprovePromotionOperator,
+    PromoteModelOperator,
+    RegisterModelOperator,
+    scores_in_markdown,
+)
+
+APPROVAL = {"gate.approval": True}
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    return Registry(tmp_path / "models" / "trade_qa")
+
+
+def _register(registry: Registry, run: Path, context: Any, **settings: Any) -> dict[str, Any]:
+    task = RegisterModelOperator(task_id="register", run_dir=str(run), models_dir=str(registry.path), **settings)
+    return task.execute(context)
+
+
+def test_a_better_model_is_champion_at_once_and_the_xcom_is_small(
+    registry: Registry, tmp_path: Path, context: dict[str, Any], events: list[Any]
+) -> None:
+    run = finished_run(tmp_path / "run").path
+    xcom = _register(registry, run, context)
+    assert len(json.dumps(xcom)) < 2000
+    assert xcom.pop("reasons") == list(registry.version("v1").record.decision.reasons)
+    assert xcom == {
+        "version": "v1", "promoted": True, "let_through": True, "asks": False, "predecessor": None,
+        "said": "v1 is champion (the first)",
+    }  # fmt: skip
+    assert registry.champion_name() == "v1"
+    assert registry.history()[0].who == f"task trade_qa.a_task of {context['run_id']}"
+    assert "v1 is champion (the first)" in [event["event"] for event in events]
+
+
+def test_an_equal_model_is_kept_and_the_reason_told(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    _register(registry, finished_run(tmp_path / "one").path, context)
+    equal = finished_run(tmp_path / "two", gain=0.0, champion=registry.champion()).path
+    xcom = _register(registry, equal, context)
+    assert (xcom["promoted"], xcom["let_through"], xcom["asks"], xcom["predecessor"]) == (False, False, False, "v1")
+    assert xcom["said"].startswith(
+        "v2 is not promoted: SemScore on reworded questions (en, n=40): the interval holds 0"
+    )
+    assert registry.champion_name() == "v1"
+
+
+def test_a_run_without_a_model_is_skipped_with_the_reason(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    run = finished_run(tmp_path / "run")
+    off = run.result("finetune").model_copy(update={"status": "skipped", "reason": "finetune.enabled is false"})
+    run.result_file("finetune").write_text(off.model_dump_json())
+    with pytest.raises(AirflowSkipException, match="finetune was skipped: finetune.enabled is false"):
+        _register(registry, run.path, context)
+
+
+def test_a_fault_of_the_run_fails_the_task_in_one_line(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    with pytest.raises(AirflowFailException, match="absent: no such run"):
+        _register(registry, tmp_path / "absent", context)
+    run = finished_run(tmp_path / "run")
+    (run.published("finetune") / "model" / "model.safetensors").write_text("spoilt")
+    with pytest.raises(AirflowFailException, match="is not what finetune published"):
+        _register(registry, run.path, context)
+
+
+def test_registration_goes_on_after_a_skipped_report_unless_the_dag_says_otherwise() -> None:
+    assert RegisterModelOperator(task_id="register").trigger_rule == "none_failed"
+    assert RegisterModelOperator(task_id="register", trigger_rule="all_done").trigger_rule == "all_done"
+
+
+def test_nobody_is_asked_where_the_gate_refuses_or_the_recipe_does_not_ask(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    promoted = _register(registry, finished_run(tmp_path / "one").path, context)
+    run = finished_run(tmp_path / "two", gain=0.0, champion=registry.champion(), overrides=APPROVAL).path
+    refused = _register(registry, run, context)
+    for registered in (promoted, refused):
+        task = ApprovePromotionOperator(task_id="approve", registered=registered, models_dir=str(registry.path))
+        with pytest.raises(AirflowSkipException) as skipped:
+            task.execute(context)  # type: ignore[arg-type]
+        assert str(skipped.value) == registered["said"]
+
+
+def test_silence_is_a_no_within_a_day(registry: Registry) -> None:
+    task = ApprovePromotionOperator(task_id="approve", registered=None)
+    assert task.defaults == ["Reject"]
+    assert task.response_timeout is not None
+    assert task.response_timeout < timedelta(hours=24)
+
+
+def test_what_is_shown_has_reasons_and_scores_and_none_of_a_document_s_markup(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    _register(registry, finished_run(tmp_path / "run", overrides=APPROVAL).path, context)
+    version = registry.version("v1")
+    report = read_report(version.path / "report.json")
+    hostile = report.scores.model_copy(update={"verdict_reason": HOSTILE})
+    (version.path / "report.json").write_text(report.model_copy(update={"scores": hostile}).model_dump_json())
+    page = MarkdownIt("commonmark").enable("table").render(scores_in_markdown(version))
+    assert "<script>" not in page
+    assert "<a " not in page
+    assert "{{ 7*7 }}" in page
+    assert "<td>reworded (en)</td>" in page
+    assert "tuned is above base, +0.200 (95% interval +0.150 to +0.250)</li>" in page
+
+
+def test_promote_moves_the_pointer_and_notes_who_approved(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    asked = _register(registry, finished_run(tmp_path / "run", overrides=APPROVAL).path, context)
+    assert (asked["promoted"], asked["asks"], asked["said"]) == (False, True, "v1 waits for approval (the first)")
+    approval = {"chosen_options": ["Approve"], "responded_by_user": {"id": "7", "name": "mina"}}
+    task = PromoteModelOperator(task_id="promote", registered=asked, approval=approval, models_dir=str(registry.path))
+    xcom = task.execute(context)  # type: ignore[arg-type]
+    assert (xcom["version"], xcom["promoted"], xcom["asks"]) == ("v1", True, False)
+    assert registry.champion_name() == "v1"
+    assert registry.history()[0].who.startswith("mina, in task trade_qa.a_task")
+
+
+def test_promote_refuses_a_version_that_is_damaged(registry: Registry, tmp_path: Path, context: dict[str, Any]) -> None:
+    asked = _register(registry, finished_run(tmp_path / "run", overrides=APPROVAL).path, context)
+    (registry.version("v1").model / "model.safetensors").write_text("spoilt")
+    task = PromoteModelOperator(task_id="promote", registered=asked, models_dir=str(registry.path))
+    with pytest.raises(AirflowFailException, match="has changed since it was registered"):
+        task.execute(context)  # type: ignore[arg-type]
+    assert registry.champion_name() is None
+
+
+_PUSHING = """
+import sys
+from types import SimpleNamespace
+from tradewind_airflow.operators.promotion import RegisterModelOperator
+ti = SimpleNamespace(dag_id="trade_qa", task_id="register", run_id="r")
+task = RegisterModelOperator(
+    task_id="register", run_dir=sys.argv[1], models_dir=sys.argv[2], secrets={"HF_TOKEN": "env:TEAM_TOKEN"}
+)
+task.execute({"ti": ti})
+"""
+
+
+@pytest.mark.parametrize("gain", [0.2, 0.0])
+def test_what_becomes_champion_is_pushed_with_the_referred_token_and_nothing_else(
+    registry: Registry, tmp_path: Path, gain: float
+) -> None:
+    wanted = {"registry.push_to_hub": True, "registry.hub_model_id": "team/trade"}
+    run = finished_run(tmp_path / "run", gain=gain, overrides=wanted).path
+    with HubServer() as hub:
+        settings = {"HF_ENDPOINT": hub.endpoint, "TEAM_TOKEN": "hf_team", "HF_HUB_OFFLINE": "0", "HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-c", _PUSHING, str(run), str(registry.path)],
+            env=os.environ | settings, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "hf_team" not in done.stdout + done.stderr
+    assert hub.tokens == ({"Bearer hf_team"} if gain else set())
+    assert hub.commits == (["/api/models/team/trade/commit/main"] if gain else [])
