@@ -9,7 +9,8 @@ from typing import Any
 from tradewind.files import write_atomically, write_jsonl
 from tradewind.kinds import KINDS
 from tradewind.recipes import resolve
-from tradewind.registry.register import CHAMPION_INPUT, Registered
+from tradewind.registry.register import Registered
+from tradewind.registry.version import CHAMPION_INPUT
 from tradewind.registry.version import Version
 from tradewind.reporting.contract import Report
 from tradewind.results import Artifact, Stage, StageResult

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,12 @@ def metric_score(
     above_floor: Interval | None = None
     if "tuned" in models and reason is None:
         for other in OPPONENTS:
-            found = compare(values[other], values["tuned"], records, draws) if other in models else None
-            comparisons |= {other: found} if found else {}
+            # What the other was trained to answer is held out for tuned only.
+            fair = np.array([other not in items[at].get("known_to", ()) for at in scored])
+            of_fair = list(compress(records, fair))
+            if other in models and _no_interval(of_fair, config) is None:
+                found = compare(values[other][fair], values["tuned"][fair], of_fair, draws)
+                comparisons |= {other: found} if found else {}
         beside = values["tuned"] - floors["tuned"][scored] if "tuned" in floors else np.array([np.nan])
         estimate = None if np.isnan(beside).any() else paired_bootstrap(beside, records, draws)
         above_floor = estimate[0] if estimate else None

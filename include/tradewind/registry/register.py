@@ -10,19 +10,27 @@ from pydantic import ValidationError
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
+from tradewind.exposure import EXPOSURE, Exposure
 from tradewind.files import iter_jsonl, write_atomically
 from tradewind.lease import run_dir_lock
 from tradewind.registry.card import model_card
 from tradewind.registry.gate import Decision, Difference, decide
 from tradewind.registry.placing import files_below, place_file, place_tree
 from tradewind.registry.store import Registry
-from tradewind.registry.version import CARD, CONFIG, MODEL, RECORD, REPORTS, FileSum, Version, VersionRecord
+from tradewind.registry.version import (
+    CARD,
+    CHAMPION_INPUT,
+    CONFIG,
+    MODEL,
+    RECORD,
+    REPORTS,
+    FileSum,
+    Version,
+    VersionRecord,
+)
 from tradewind.reporting.contract import Report, read_report
 from tradewind.results import StageResult, folder_digest
 from tradewind.run_dir import RunDir
-
-CHAMPION_INPUT = "champion/model"
-"""The input of `evaluate` that says, by its hash, which champion the run was compared with."""
 
 
 class NothingToRegister(Exception):  # noqa: N818 - not an error: the run has no model, and its text says why
@@ -164,13 +172,16 @@ def _publish(registry: Registry, run: Run) -> Version:
         for name in REPORTS:
             place_file(run.report_dir / name, folder / name)
         write_atomically(folder / CONFIG, run.config.model_dump_json(indent=1))
+        Exposure.of(run.run_dir.published("prepare"), adapted="adapt/model" in run.finetune.inputs).write(
+            folder / EXPOSURE
+        )
         model = {path: FileSum.of(folder / MODEL / path) for path in files_below(folder / MODEL)}
         if folder_digest({path: made.sha256 for path, made in model.items()}) != run.model_sha256:
             raise UserError(
                 f"{run.run_dir.published('finetune') / MODEL}: is not what finetune published; clear finetune"
             )
         files = {f"{MODEL}/{path.as_posix()}": made for path, made in model.items()}
-        files |= {name: FileSum.of(folder / name) for name in (*REPORTS, CONFIG)}
+        files |= {name: FileSum.of(folder / name) for name in (*REPORTS, CONFIG, EXPOSURE)}
         difference = run.difference()
         # The gate decides and the version appears while nobody else can move the pointer.
         with registry.changing("register") as change:

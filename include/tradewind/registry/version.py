@@ -16,6 +16,8 @@ from tradewind.scores import Verdict
 
 RECORD, MODEL, CARD, CONFIG = "version.json", "model", "README.md", "config.json"
 REPORTS = ("report.json", "report.html")
+CHAMPION_INPUT = "champion/model"
+"""The input of `evaluate` that says, by its hash, which champion a run was compared with."""
 
 
 class FileSum(Contract):

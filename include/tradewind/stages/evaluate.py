@@ -1,13 +1,17 @@
-"""Base, adapted and tuned answer every held-out question, and their answers are scored."""
+"""Base, adapted, tuned and the champion answer every held-out question, and their answers are scored."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tradewind.exposure import EXPOSURE, Exposure
 from tradewind.files import read_jsonl, write_atomically, write_jsonl
 from tradewind.models import base_source
+from tradewind.registry.version import CHAMPION_INPUT, Version
 from tradewind.scores import METRIC_NAMES, Scores
+from tradewind.stages.champion import champion_of
 from tradewind.stages.stage_run import StageRun, StageSkipped
 
 MANY_CUT = 0.2  # a larger share of cut answers says that the model does not stop, or the limit is too small
@@ -20,25 +24,21 @@ def run(stage: StageRun) -> None:
         StageSkipped: nothing was trained, so there is nothing to compare.
         UserError: a model, the encoder or the judge cannot be had.
     """
+    if not {"adapt/model", "finetune/model"} & stage.inputs.keys():
+        raise StageSkipped("neither adaptation nor fine-tuning made a model to compare with the base")
+    champion = champion_of(stage)
     sources: dict[str, Path | str] = {"base": base_source(stage.config.model)}
-    for name, key in (("adapted", "adapt/model"), ("tuned", "finetune/model")):
+    for name, key in (("adapted", "adapt/model"), ("tuned", "finetune/model"), ("champion", CHAMPION_INPUT)):
         if key in stage.inputs:
             sources[name] = stage.input(key)
-    if len(sources) == 1:
-        raise StageSkipped("neither adaptation nor fine-tuning made a model to compare with the base")
     from tradewind.judging.judge import judge_answers
     from tradewind.metrics.item_scores import score_items
     from tradewind.metrics.summary import summarise
-    from tradewind.training.generate import answer_all
 
     items = read_jsonl(stage.input("prepare/heldout.jsonl"))
-    questions = [item["question"] for item in items]
     predictions: list[dict[str, Any]] = [item | {"answers": {}, "hit_token_limit": {}, "scores": {}} for item in items]
-    for name, source in sources.items():
-        answers = answer_all(name, source, questions, stage.config.model, stage.config.evaluate)
-        for prediction, answer in zip(predictions, answers, strict=True):
-            prediction["answers"][name] = answer.text
-            prediction["hit_token_limit"][name] = answer.hit_token_limit
+    generated = _answer(predictions, sources, stage)
+    known = _mark_known(predictions, champion)
     measured = score_items(predictions, list(sources), stage.config.evaluate)
     judged = None
     if stage.config.evaluate.judge is not None:
@@ -47,11 +47,41 @@ def run(stage: StageRun) -> None:
     write_jsonl(stage.work / "predictions.jsonl", predictions)
     write_atomically(stage.work / "scores.json", scores.model_dump_json(indent=1))
     stage.outputs += ["predictions.jsonl", "scores.json"]
-    stage.metrics = {"items": len(items), "verdict": scores.verdict} | {
+    stage.metrics = {"items": len(items), "generated": generated, "verdict": scores.verdict} | {
         f"{group.kind}.{group.language}.{group.headline}": group.metric(group.headline).mean for group in scores.groups
     }
+    if champion is not None:
+        stage.metrics |= {"champion": champion.name, "known_to_champion": known}
     for warning in _warnings(scores):
         stage.warn(warning)
+
+
+def _answer(
+    predictions: Sequence[dict[str, Any]], sources: Mapping[str, Path | str], stage: StageRun
+) -> dict[str, int]:
+    """Enter every model's answers; returns how many of each model's had to be generated."""
+    from tradewind.training.answer_cache import answers_of
+
+    questions = [prediction["question"] for prediction in predictions]
+    generated = {}
+    for name, source in sources.items():
+        found = answers_of(name, source, questions, stage.config.model, stage.config.evaluate)
+        generated[name] = found.generated
+        for prediction, answer in zip(predictions, found.answers, strict=True):
+            prediction["answers"][name] = answer.text
+            prediction["hit_token_limit"][name] = answer.hit_token_limit
+    return generated
+
+
+def _mark_known(predictions: Sequence[dict[str, Any]], champion: Version | None) -> int:
+    """Mark the questions that the champion has learnt, which do not count against it; returns how many."""
+    if champion is None:
+        return 0
+    exposure = Exposure.read(champion.path / EXPOSURE)
+    known = [prediction for prediction in predictions if exposure.knows(prediction)]
+    for prediction in known:
+        prediction["known_to"] = ["champion"]
+    return len(known)
 
 
 def _warnings(scores: Scores) -> list[str]:

@@ -99,4 +99,7 @@ def _read(path: Path, count: int) -> list[Answer] | None:
     except (ValueError, TypeError) as error:
         log.warning("%s: is damaged (%s); its answers are made again", path, type(error).__name__)
         return None
-    return answers if len(answers) == count else None
+    if len(answers) != count:
+        log.warning("%s: is damaged (%d answers for %d questions); its answers are made again", path, len(answers), count)
+        return None
+    return answers

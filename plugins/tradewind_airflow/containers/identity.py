@@ -44,6 +44,11 @@ class Identity:
         )
 
     @property
+    def dag_id(self) -> str:
+        """The DAG of the run."""
+        return self.job_id.partition("/")[0]
+
+    @property
     def task(self) -> str:
         """The task without its try."""
         return self.task_id.rpartition("/")[0]
@@ -63,7 +68,7 @@ class Identity:
         Args:
             run_dir: as the host names it; two Airflows on one host differ in it.
         """
-        readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{self.job_id.partition('/')[0]}-{self.task}")[:60]
+        readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{self.dag_id}-{self.task}")[:60]
         return f"tradewind-{readable}-{hashlib.sha256(f'{run_dir} {self.task}'.encode()).hexdigest()[:12]}"
 
     def labels(self, gpus: Sequence[Gpu]) -> dict[str, str]:

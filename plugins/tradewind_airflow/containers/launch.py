@@ -27,6 +27,7 @@ from tradewind_airflow.containers.mounts import (
     cache_environment,
     extra_mounts,
     model_cache,
+    models_environment,
     stage_mounts,
 )
 from tradewind_airflow.containers.request import container_request
@@ -70,12 +71,14 @@ def container_job(
     cli = _engine(task)
     have_image(cli, task.image, force_pull=task.force_pull)
     host = HostPaths.of_this_process(cli)
+    models = models_environment(stage, identity.dag_id)
+    read_only = [*_folders(config), *map(Path, models.values())]
     mounts = [
-        *stage_mounts(stage, run_dir, _folders(config), choice.leases, host, shard=shard),
+        *stage_mounts(stage, run_dir, read_only, choice.leases, host, shard=shard),
         *extra_mounts(_plain(task.mounts), host),
     ]
 
-    folders = cache_environment(model_cache()) | answers_environment(stage)
+    folders = cache_environment(model_cache()) | answers_environment(stage) | models
 
     def request(gpus: Sequence[Gpu]) -> dict[str, Any]:
         flags = ["--secrets-from-stdin"] if secrets else []

@@ -16,7 +16,8 @@ from tradewind.errors import UserError
 from tradewind.results import UPSTREAM, Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
-from tradewind_airflow.macros import home
+from tradewind.stages.champion import MODELS_VARIABLE
+from tradewind_airflow.macros import home, models_dir
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -151,12 +152,18 @@ def cache_environment(cache: Path | None) -> dict[str, str]:
 
 
 def answers_environment(stage: Stage) -> dict[str, str]:
-    """What makes stages that ask a server keep its answers where every run finds them; made where absent."""
-    if stage not in ("extract", "evaluate"):
+    """What makes stages that have a model answer keep its answers where every run finds them; made where absent."""
+    if stage not in ("extract", "baseline", "evaluate"):
         return {}
     folder = Path(os.environ.get(ANSWERS_VARIABLE) or home() / "answers").expanduser().resolve()
     folder.mkdir(parents=True, exist_ok=True)
     return {ANSWERS_VARIABLE: str(folder)}
+
+
+def models_environment(stage: Stage, dag_id: str) -> dict[str, str]:
+    """What makes `evaluate` compare with the pipeline's champion; nothing where no model was ever registered."""
+    folder = Path(models_dir(dag_id)).resolve()
+    return {MODELS_VARIABLE: str(folder)} if stage == "evaluate" and folder.is_dir() else {}
 
 
 def model_cache() -> Path | None:

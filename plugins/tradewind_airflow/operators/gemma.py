@@ -1,10 +1,17 @@
-"""The three operators that need a model: adaptation, fine-tuning, evaluation."""
+"""The operators that need a model: the base's answers, adaptation, fine-tuning, evaluation."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tradewind_airflow.operators.stage import StageOperator
+
+
+class GemmaBaselineOperator(StageOperator):
+    """The base's answers to the held-out questions, beside the trainings; `evaluate` finds them made."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(stage="baseline", **kwargs)
 
 
 class GemmaAdaptOperator(StageOperator):

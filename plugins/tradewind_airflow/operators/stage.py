@@ -30,7 +30,12 @@ from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
 from tradewind_airflow.containers.launch import container_job, in_container
-from tradewind_airflow.containers.mounts import answers_environment, cache_environment, model_cache
+from tradewind_airflow.containers.mounts import (
+    answers_environment,
+    cache_environment,
+    model_cache,
+    models_environment,
+)
 from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import POOL_VARIABLE, inventory
@@ -58,7 +63,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     seconds when the task is cleared or marked otherwise. A subprocess ends with its worker.
 
     Args:
-        stage: `extract`, `prepare`, `adapt`, `finetune`, `evaluate` or `report`.
+        stage: `extract`, `prepare`, `baseline`, `adapt`, `finetune`, `evaluate` or `report`.
         recipe: name or path of a recipe (templated).
         data: folder of documents, or `embedded:en` (templated).
         seed: seed of split, training and bootstrap (templated).
@@ -297,6 +302,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         environment = {
             **cache_environment(model_cache()),
             **answers_environment(self.stage),
+            **models_environment(self.stage, identity.dag_id),
             **self.environment,
             **self._all_secrets(),
             **identity.environment(),

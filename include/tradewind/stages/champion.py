@@ -1,0 +1,35 @@
+"""The model in use, as an input of `evaluate`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tradewind.registry.store import Registry
+from tradewind.registry.version import CHAMPION_INPUT, MODEL, Version
+from tradewind.results import Artifact
+from tradewind.stages.stage_run import StageRun
+
+MODELS_VARIABLE = "TRADEWIND_MODELS"
+"""Names the folder of the pipeline's models, `<home>/models/<dag_id>`; without it there is no champion."""
+
+
+def champion_of(stage: StageRun) -> Version | None:
+    """The champion, entered among the stage's inputs; None where there is none.
+
+    The pointer is read once: it may move while the stage is at work.
+
+    Raises:
+        UserError: the pointer leads nowhere, or the model's files are not those that were registered.
+    """
+    folder = os.environ.get(MODELS_VARIABLE)
+    champion = Registry(Path(folder)).champion() if folder else None
+    if champion is None:
+        return None
+    champion.verify()
+    stage.inputs[CHAMPION_INPUT] = Artifact(
+        path=os.path.relpath(champion.model, stage.run_dir.path),
+        sha256=champion.record.model_sha256,
+        bytes=sum(made.bytes for name, made in champion.record.files.items() if name.startswith(f"{MODEL}/")),
+    )
+    return champion

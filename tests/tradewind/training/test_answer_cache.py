@@ -1,0 +1,74 @@
+"""A model's answers are made once for a set of questions, and anew where anything that decides them has changed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tradewind.config import EvaluateConfig, ModelConfig
+from tradewind.models import EMBEDDED
+from tradewind.training.answer_cache import answers_of
+
+pytestmark = pytest.mark.timeout(300)
+QUESTIONS = ["What does the trade term 'FOB' mean?", "무역이란 무엇인가요?", "Who pays the freight?"]
+SHORT = EvaluateConfig(max_new_tokens=8)
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRADEWIND_ANSWERS", str(tmp_path / "answers"))
+    return Path(shutil.copytree(EMBEDDED / "tiny-gemma2", tmp_path / "model"))
+
+
+def test_the_second_time_nothing_is_generated_and_the_answers_are_the_same(model: Path) -> None:
+    first = answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    second = answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    assert (first.generated, second.generated) == (3, 0)
+    assert first.answers == second.answers
+    assert len({answer.text for answer in first.answers}) > 1
+
+
+def test_the_same_model_in_another_folder_is_the_same_model(model: Path, tmp_path: Path) -> None:
+    answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    other = Path(shutil.copytree(model, tmp_path / "elsewhere" / "model"))
+    assert answers_of("champion", other, QUESTIONS, ModelConfig(), SHORT).generated == 0
+
+
+@pytest.mark.parametrize("change", ["question", "order", "limit", "batch", "template", "weights"])
+def test_whatever_decides_an_answer_has_them_made_anew(model: Path, change: str) -> None:
+    answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    questions, config = list(QUESTIONS), SHORT
+    if change == "question":
+        questions[0] += " Why?"
+    elif change == "order":
+        questions.reverse()
+    elif change == "limit":
+        config = EvaluateConfig(max_new_tokens=9)
+    elif change == "batch":
+        config = EvaluateConfig(max_new_tokens=8, per_device_eval_batch_size=1)
+    elif change == "template":
+        template = model / "chat_template.jinja"
+        template.write_text(template.read_text().replace("start_of_turn>' + (", "start_of_turn>' + 'dear ' + ("))
+    else:
+        weights = next(model.glob("*.safetensors"))
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+    assert answers_of("base", model, questions, ModelConfig(), config).generated == 3
+
+
+@pytest.mark.parametrize("damage", ["half", "fewer", "other"])
+def test_damaged_answers_are_made_again(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    first = answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    (kept,) = (tmp_path / "answers" / "models").iterdir()
+    text = kept.read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    kept.write_text({"half": text[:-9], "fewer": "".join(lines[:-1]), "other": '{"answer": 1}\n'}[damage])
+    again = answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    assert (again.generated, again.answers) == (3, first.answers)
+    assert kept.read_text(encoding="utf-8") == text
+    assert "is damaged" in caplog.text
