@@ -158,7 +158,8 @@ for name in ("torch", "transformers", "matplotlib", "datasets", "huggingface_hub
     sys.modules[name] = None  # as in an Airflow that trains in containers
 from tradewind_airflow.operators.promotion import RegisterModelOperator
 ti = SimpleNamespace(dag_id="trade_qa", task_id="register", run_id="r")
-print(RegisterModelOperator(task_id="register", run_dir=sys.argv[1], models_dir=sys.argv[2]).execute({"ti": ti})["said"])
+task = RegisterModelOperator(task_id="register", run_dir=sys.argv[1], models_dir=sys.argv[2])
+print(task.execute({"ti": ti})["said"])
 """
 
 
