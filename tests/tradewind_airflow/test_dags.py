@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-ORDER = ["shards", "extract", "prepare", "adapt", "finetune", "evaluate", "report", "notify"]
-STAGES = ORDER[1:-1]
+ORDER = ["shards", "extract", "prepare", "adapt", "finetune", "evaluate", "report"]
+STAGES = ORDER[1:]
+AFTER = {"report": {"register", "notify"}, "register": {"approve", "promote", "notify"}, "approve": {"promote"}}
 SECRETS = {"HF_TOKEN": "hf-marker-1", "OPENAI_API_KEY": "sk-marker-2", "SLACK_TOKEN": "xoxb-marker-3"}
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "sentence_transformers", "openai")
 _LOAD = """
@@ -51,10 +52,11 @@ def test_every_dag_serialises(dags: dict[str, Any]) -> None:
 
 def test_the_tasks_run_one_after_the_other(dags: dict[str, Any]) -> None:
     dag = dags["trade_qa"]
-    assert sorted(dag.task_ids) == sorted(ORDER)
+    assert sorted(dag.task_ids) == sorted([*ORDER, "register", "approve", "promote", "notify"])
     assert dag.get_task(ORDER[0]).upstream_task_ids == set()
-    for before, after in pairwise(ORDER):
-        assert dag.get_task(before).downstream_task_ids == {after}
+    expected = {before: {after} for before, after in pairwise(ORDER)} | AFTER
+    for task in dag.tasks:
+        assert task.downstream_task_ids == expected.get(task.task_id, set())
 
 
 def test_it_runs_nightly_once_unpaused_and_never_beside_itself(dags: dict[str, Any]) -> None:
@@ -121,7 +123,7 @@ def _argument(task: Any, name: str) -> Any:
     return getattr(task.unmap({"shard": "1/2"}) if task.is_mapped else task, name)
 
 
-@pytest.mark.parametrize("task_id", [name for name in ORDER if name != "extract"])
+@pytest.mark.parametrize("task_id", [name for name in [*ORDER, "register", "notify"] if name != "extract"])
 def test_template_fields_render(
     dags: dict[str, Any], context: dict[str, Any], task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +140,8 @@ def test_template_fields_render(
     assert "{{" not in repr([getattr(task, field) for field in task.template_fields])
     if task_id == "notify":
         assert task.channel == "#tradewind"
+    elif task_id == "register":
+        assert Path(task.models_dir) == tmp_path / "models" / "trade_qa"
     else:
         assert (task.recipe, task.data) == ("tiny", "embedded:en")
     if task_id != "shards":
