@@ -2,8 +2,10 @@
 
 `extract` draws question/answer pairs from transcripts, if the recipe names a model to ask; `prepare`
 adds those of exams and glossaries, `adapt` lets the base model read the documents' text, `finetune`
-trains it on the pairs, `evaluate` compares base and tuned on held-out questions, `report` draws it,
-`notify` tells Slack.
+trains it on the pairs; meanwhile the base itself answers the held-out questions (`baseline`). `evaluate`
+compares it with the tuned model and with the champion, `report` draws it,
+`register` keeps the model and makes it champion if it is better (`approve` and `promote`, where the recipe
+asks for a human's word), `notify` tells Slack.
 """
 
 from __future__ import annotations
@@ -15,7 +17,13 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from tradewind.recipes import shipped_recipes
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
-from tradewind_airflow.operators.gemma import GemmaAdaptOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
+from tradewind_airflow.operators.gemma import (
+    GemmaAdaptOperator,
+    GemmaBaselineOperator,
+    GemmaEvaluateOperator,
+    GemmaFinetuneOperator,
+)
+from tradewind_airflow.operators.promotion import ApprovePromotionOperator, PromoteModelOperator, RegisterModelOperator
 from tradewind_airflow.operators.qa import QAConversionOperator, TranscriptShardsOperator
 from tradewind_airflow.operators.report import ReportOperator, SlackReportOperator
 
@@ -48,10 +56,17 @@ with DAG(
         task_id="extract", secrets=SECRETS, map_index_template="{{ counts }}"
     ).expand(shard=shards.output)
     prepare = QAConversionOperator(task_id="prepare")
+    baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     finetune = GemmaFinetuneOperator(task_id="finetune", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     report = ReportOperator(task_id="report")
-    notify = SlackReportOperator(task_id="notify")
+    register = RegisterModelOperator(task_id="register", secrets=SECRETS)
+    approve = ApprovePromotionOperator(task_id="approve", registered=register.output)
+    PromoteModelOperator(task_id="promote", registered=register.output, approval=approve.output, secrets=SECRETS)
+    # Not after `approve`: the message is what asks for the answer.
+    notify = SlackReportOperator(task_id="notify", trigger_rule="none_failed_min_one_success")
 
-    extract >> prepare >> adapt >> finetune >> evaluate >> report >> notify
+    extract >> prepare >> adapt >> finetune >> evaluate >> report >> [register, notify]
+    prepare >> baseline >> evaluate
+    register >> notify

@@ -379,12 +379,13 @@ class RegistryConfig(Frozen):
             raise ValueError("push_to_hub needs hub_model_id, the repository to push to")
         return self
 
-    @field_validator("mlflow_tracking_uri")
-    @classmethod
-    def _holds_no_password(cls, uri: str | None) -> str | None:
-        if uri is not None and "@" in urlsplit(uri).netloc:
-            raise ValueError("a recipe holds no login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
-        return uri
+    @model_validator(mode="after")  # not of the field alone: what it holds would be told
+    def _holds_no_login(self) -> RegistryConfig:
+        if self.mlflow_tracking_uri and "@" in urlsplit(self.mlflow_tracking_uri).netloc:
+            raise ValueError(
+                "mlflow_tracking_uri holds a login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead"
+            )
+        return self
 
 
 class Recipe(Frozen):

@@ -114,7 +114,9 @@ def _locked(folder: Path, name: str, stage: str, kind: int, patience: float = 0.
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     # Who share a lock tell of themselves in those of their lanes.
-                    notes = (path.read_text(encoding="utf-8") for path in (folder / name, *sorted(folder.glob(".*.lock"))))
+                    notes = (
+                        path.read_text(encoding="utf-8") for path in (folder / name, *sorted(folder.glob(".*.lock")))
+                    )
                     holder = next(filter(None, map(_holder, notes)), "another process")
                     raise RunDirBusyError(f"{folder}: held by {holder}; wait for it or stop it") from None
             time.sleep(_POLL)

@@ -76,8 +76,10 @@ def test_a_killed_and_cleared_finetune_resumes_and_the_run_ends_better_than_its_
     _wait(lambda: run.state() in ("success", "failed"), 400, "the run has ended")
 
     states = {task["task_id"]: task["state"] for task in run.tasks()}
-    done = ("shards", "prepare", "adapt", "finetune", "evaluate", "report")
-    assert states == dict.fromkeys(done, "success") | dict.fromkeys(("extract", "notify"), "skipped")
+    done = ("shards", "prepare", "adapt", "finetune", "evaluate", "report", "register")
+    assert states == dict.fromkeys(done, "success") | dict.fromkeys(
+        ("extract", "approve", "promote", "notify"), "skipped"
+    )
     published = RunDir(run_dir)
     assert (published.result("finetune").resumed_from_step or 0) >= 50
     xcom = server.get(f"/dags/{DAG_ID}/dagRuns/{run.run_id}/taskInstances/finetune/xcomEntries/return_value").json()

@@ -140,14 +140,16 @@ def test_the_scores_are_those_of_the_same_stages_without_containers(
     wait_for(lambda: run.state() in ("success", "failed"), "the run has ended", 600)
     states = {task["task_id"]: task["state"] for task in run.tasks()}
     stages = ("prepare", "adapt", "finetune", "evaluate", "report")
-    assert states == dict.fromkeys(("shards", *stages), "success") | dict.fromkeys(("extract", "notify"), "skipped")
+    assert states == dict.fromkeys(("shards", *stages, "register"), "success") | dict.fromkeys(
+        ("extract", "approve", "promote", "notify"), "skipped"
+    )
     assert engine.containers() == []
     made = _run_dir(stack, run).path
     for stage in stages:
         assert any(" started" in line for line in _log(stack, run, stage, 1)), stage
         assert (json.loads((made / stage / "result.json").read_text())["job_id"]) == f"{DAG_ID}/{run.run_id}"
     assert {task["task_id"]: task["pool"] for task in run.tasks()} == dict.fromkeys(
-        ("shards", "extract", "prepare", "report", "notify"), "default_pool"
+        ("shards", "extract", "prepare", "report", "register", "approve", "promote", "notify"), "default_pool"
     ) | dict.fromkeys(("adapt", "finetune", "evaluate"), "tradewind_gpus")
     beside = tmp_path / "beside"
     beside.mkdir()

@@ -103,6 +103,9 @@ def test_an_empty_recipe_is_the_defaults(recipe: Path, text: str) -> None:
         ("data:\n  templates:\n    fr: {term_to_description: '{term}'}\n", "data.templates.fr"),
         ("data: {near_duplicate_threshold: 0.2}\n", "1: data.near_duplicate_threshold: "),
         ("data: {push_to_hub: true}\n", "1: data: Value error, push_to_hub needs hub_dataset_id"),
+        ("registry: {push_to_hub: true}\n", "1: registry: Value error, push_to_hub needs hub_model_id"),
+        ("gate: {require: []}\n", "1: gate.require: Tuple should have at least 1 item after validation, not 0"),
+        ("gate: {no_loss: [{metric: bleu}]}\n", "1: gate.no_loss.0.metric: Input should be 'semscore', 'chrf'"),
         ("data:\n  quality: {min_answer: 9, max_answer: 8}\n", "2: data.quality: Value error, a minimum length"),
         ("a: b\n- c\n", "2: not YAML"),
         ("model: {dtype: [float32\n", "not YAML"),
@@ -116,6 +119,13 @@ def test_a_wrong_recipe_is_told_in_one_line_with_file_line_and_key(recipe: Path,
     message = _fault(recipe)
     assert message.startswith(f"{recipe}:")
     assert told in message
+
+
+def test_a_login_in_an_address_is_refused_and_not_repeated(recipe: Path) -> None:
+    recipe.write_text("registry: {mlflow_tracking_uri: 'https://me:pa55word@mlflow.example'}\n")
+    message = _fault(recipe)
+    assert "registry: Value error, mlflow_tracking_uri holds a login; set MLFLOW_TRACKING_USERNAME" in message
+    assert "pa55word" not in message
 
 
 @pytest.mark.parametrize(("key", "value"), [("seed", "7"), ("data_dir", "/documents"), ("recipe", "other")])

@@ -10,8 +10,15 @@ from typing import Any
 
 import pytest
 
-ORDER = ["shards", "extract", "prepare", "adapt", "finetune", "evaluate", "report", "notify"]
-STAGES = ORDER[1:-1]
+ORDER = ["shards", "extract", "prepare", "adapt", "finetune", "evaluate", "report"]
+STAGES = [*ORDER[1:], "baseline"]
+AFTER = {
+    "prepare": {"adapt", "baseline"},
+    "baseline": {"evaluate"},
+    "report": {"register", "notify"},
+    "register": {"approve", "promote", "notify"},
+    "approve": {"promote"},
+}
 SECRETS = {"HF_TOKEN": "hf-marker-1", "OPENAI_API_KEY": "sk-marker-2", "SLACK_TOKEN": "xoxb-marker-3"}
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "sentence_transformers", "openai")
 _LOAD = """
@@ -51,10 +58,11 @@ def test_every_dag_serialises(dags: dict[str, Any]) -> None:
 
 def test_the_tasks_run_one_after_the_other(dags: dict[str, Any]) -> None:
     dag = dags["trade_qa"]
-    assert sorted(dag.task_ids) == sorted(ORDER)
+    assert sorted(dag.task_ids) == sorted([*STAGES, "shards", "register", "approve", "promote", "notify"])
     assert dag.get_task(ORDER[0]).upstream_task_ids == set()
-    for before, after in pairwise(ORDER):
-        assert dag.get_task(before).downstream_task_ids == {after}
+    expected = {before: {after} for before, after in pairwise(ORDER)} | AFTER
+    for task in dag.tasks:
+        assert task.downstream_task_ids == expected.get(task.task_id, set())
 
 
 def test_it_runs_nightly_once_unpaused_and_never_beside_itself(dags: dict[str, Any]) -> None:
@@ -91,7 +99,7 @@ def test_what_trains_or_answers_knows_where_the_secrets_are_and_nothing_else_doe
     }
     known = {task_id: _argument(dags["trade_qa"].get_task(task_id), "secrets") for task_id in STAGES}
     assert known.pop("prepare") == known.pop("report") == {}
-    assert known == dict.fromkeys(("extract", "adapt", "finetune", "evaluate"), references)
+    assert known == dict.fromkeys(("extract", "baseline", "adapt", "finetune", "evaluate"), references)
 
 
 def test_without_settings_each_stage_is_a_subprocess_without_gpus(dags: dict[str, Any]) -> None:
@@ -110,7 +118,7 @@ def test_image_and_gpus_are_those_that_the_deployment_names(
     assert _argument(dag.get_task("extract"), "image") == "trainer:7"
     for task_id in set(STAGES) - {"extract"}:
         task = dag.get_task(task_id)
-        with_gpus = task_id in ("adapt", "finetune", "evaluate")
+        with_gpus = task_id in ("baseline", "adapt", "finetune", "evaluate")
         expected = (2, "gpus_of_this_host", 2, "2g") if with_gpus else (0, "default_pool", 1, None)
         assert (task.gpus, task.pool, task.pool_slots, task.shm_size) == expected
         assert task.image == "trainer:7"
@@ -121,7 +129,7 @@ def _argument(task: Any, name: str) -> Any:
     return getattr(task.unmap({"shard": "1/2"}) if task.is_mapped else task, name)
 
 
-@pytest.mark.parametrize("task_id", [name for name in ORDER if name != "extract"])
+@pytest.mark.parametrize("task_id", [name for name in [*ORDER, "baseline", "register", "notify"] if name != "extract"])
 def test_template_fields_render(
     dags: dict[str, Any], context: dict[str, Any], task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +146,8 @@ def test_template_fields_render(
     assert "{{" not in repr([getattr(task, field) for field in task.template_fields])
     if task_id == "notify":
         assert task.channel == "#tradewind"
+    elif task_id == "register":
+        assert Path(task.models_dir) == tmp_path / "models" / "trade_qa"
     else:
         assert (task.recipe, task.data) == ("tiny", "embedded:en")
     if task_id != "shards":

@@ -43,4 +43,3 @@ def _context(report: Report) -> dict[str, Any]:
         "many_tests": many_tests(scores),
         "metric_names": METRIC_NAMES,
     }
-

@@ -100,6 +100,8 @@ def _read(path: Path, count: int) -> list[Answer] | None:
         log.warning("%s: is damaged (%s); its answers are made again", path, type(error).__name__)
         return None
     if len(answers) != count:
-        log.warning("%s: is damaged (%d answers for %d questions); its answers are made again", path, len(answers), count)
+        log.warning(
+            "%s: is damaged (%d answers for %d questions); its answers are made again", path, len(answers), count
+        )
         return None
     return answers

@@ -51,7 +51,7 @@ def test_a_clear_gain_without_a_loss_is_let_through_and_every_condition_named_wi
 @pytest.mark.parametrize(
     ("kinds", "reason"),
     [
-        ((EQUAL, EQUAL, EQUAL), "SemScore on reworded questions (en, n=40): the interval holds 0 for tuned minus base, "),
+        ((EQUAL, EQUAL, EQUAL), "SemScore on reworded questions (en, n=40): the interval holds 0 for tuned minus base"),
         ((LOSS, EQUAL, EQUAL), "SemScore on reworded questions (en, n=40): tuned is below base, -0.200 "),
         ((GAIN, LOSS, EQUAL), "SemScore on read questions (en, n=40): tuned is below base, -0.200 "),
         ((GAIN, EQUAL, LOSS), "SemScore on unseen questions (en, n=40): tuned is below base, -0.200 "),

@@ -73,7 +73,7 @@ def test_a_run_without_a_model_is_skipped_with_the_reason(
     run = finished_run(tmp_path / "run")
     off = run.result("finetune").model_copy(update={"status": "skipped", "reason": "finetune.enabled is false"})
     run.result_file("finetune").write_text(off.model_dump_json())
-    with pytest.raises(AirflowSkipException, match="finetune was skipped: finetune.enabled is false"):
+    with pytest.raises(AirflowSkipException, match=r"finetune was skipped: finetune.enabled is false"):
         _register(registry, run.path, context)
 
 
@@ -149,6 +149,24 @@ def test_promote_refuses_a_version_that_is_damaged(registry: Registry, tmp_path:
     with pytest.raises(AirflowFailException, match="has changed since it was registered"):
         task.execute(context)  # type: ignore[arg-type]
     assert registry.champion_name() is None
+
+
+_WITHOUT_TRAINING_PACKAGES = """
+import sys
+from types import SimpleNamespace
+for name in ("torch", "transformers", "matplotlib", "datasets", "huggingface_hub", "sentence_transformers", "mlflow"):
+    sys.modules[name] = None  # as in an Airflow that trains in containers
+from tradewind_airflow.operators.promotion import RegisterModelOperator
+ti = SimpleNamespace(dag_id="trade_qa", task_id="register", run_id="r")
+task = RegisterModelOperator(task_id="register", run_dir=sys.argv[1], models_dir=sys.argv[2])
+print(task.execute({"ti": ti})["said"])
+"""
+
+
+def test_a_worker_without_the_training_s_packages_can_register(registry: Registry, tmp_path: Path, python: Any) -> None:
+    run = finished_run(tmp_path / "run").path
+    done = python(_WITHOUT_TRAINING_PACKAGES, str(run), str(registry.path))
+    assert done.stdout.splitlines()[-1] == "v1 is champion (the first)"
 
 
 _PUSHING = """
