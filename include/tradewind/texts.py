@@ -177,6 +177,11 @@ class Texts:
         return _mixed(hashes)
 
 
+def every_character() -> str:
+    """All code points in order, halves of characters too."""
+    return np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
 def _folded(text: str) -> str:
     return _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold())
 
@@ -231,9 +236,8 @@ def _table() -> npt.NDArray[np.uint32]:
 
 @cache
 def _is_decimal() -> npt.NDArray[np.bool_]:
-    every = np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    table = np.zeros(len(every), np.bool_)
-    table[[match.start() for match in re.finditer(r"\d", every)]] = True
+    table = np.zeros(0x110000, np.bool_)
+    table[[match.start() for match in re.finditer(r"\d", every_character())]] = True
     return table
 
 
