@@ -39,7 +39,7 @@ def cell(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     """The first of these columns that holds something; None where none does."""
     for name in names:
         value = row.get(name)
-        if value is not None and value != "" and not (isinstance(value, str) and value.isspace()):
+        if (value and not value.isspace()) if isinstance(value, str) else value is not None:
             return value
     return None
 
