@@ -46,14 +46,14 @@ def cell(row: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 def is_text(value: object) -> bool:
     """Whether `text_of` takes it: text, a number, or nothing."""
-    return value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
+    return value is None or isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def text_of(value: object) -> str:
     """Text on one line; a number as it is written; empty for anything else, and for what is no number."""
     if isinstance(value, str):
         return one_line(value)
-    if not is_text(value) or value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or not is_text(value) or (isinstance(value, float) and math.isnan(value)):
         return ""
     return str(value)
 
