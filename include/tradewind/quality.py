@@ -41,7 +41,7 @@ _OPTION_ONLY = re.compile(
     r"(?:번\s*(?:이다|입니다)?)?\s*[.:]?",
     re.IGNORECASE,
 )
-_OPENS_OPTION = np.array([ord(char) for char in "123456789abcdeABCDEoOㄱㄴㄷㄹㅁ가나다라마정답보"])
+_OPENS_OPTION = re.compile(r"[\W1-9A-Ea-eOo①-⑳ㄱ-ㅁ가나다라마정답보]+")
 _OPTION = re.compile(r"(?<![\w.])(?:[1-9]|[A-Ea-e])\s*[.)번]\s*(?=\S)|[①-⑳]")
 _ASKS_NUMBER = re.compile(r"\bhow (?:many|much|long|often|far)\b|\bnumber of\b|몇|얼마", re.IGNORECASE)
 
@@ -113,7 +113,7 @@ def _is_doubtful(
         | (question > config.max_question)
         | (answer < config.min_answer)
         | (answer > config.max_answer)
-        | (answer <= _LONGEST_OPTION) & (np.isin(chars[first], _OPENS_OPTION) | (signs[first] < _SAYS))
+        | (answer <= _LONGEST_OPTION) & _opens_option().take(chars[first])
         | _alike_long(question, answer)
         | _alike_long(np.array([*map(len, stems)]), answer)
         | (answer > _NAMES_ONLY) & np.where(is_korean, hangul < _FOREIGN * answer, hangul > 0)
@@ -188,13 +188,22 @@ def _count(script: re.Pattern[str], text: str) -> int:
 def _signs() -> npt.NDArray[np.uint8]:
     """Whether a character says something, is Hangul, or makes its text doubtful."""
     every = every_character()
-    signs = np.zeros(len(every), np.uint8)
-    for sign, pattern in (
-        (_SAYS, re.compile(r"[^\W_]+")),
-        (_HANGUL_SAYS, _HANGUL),
-        (_DOUBTFUL, re.compile(f"{_CONTROL.pattern}|{_REPLACEMENT}|{_LATIN_1.pattern}")),
-    ):
-        for run in pattern.finditer(every):
-            signs[run.start() : run.end()] = sign
-    signs[[at for run in _OTHER.finditer(every) for at in range(*run.span()) if every[at].isalpha()]] = _DOUBTFUL
+    doubtful = f"{_CONTROL.pattern}|{_REPLACEMENT}|{_LATIN_1.pattern}"
+    signs = _table(every, {r"[^\W_]+": _SAYS, _HANGUL.pattern: _HANGUL_SAYS, doubtful: _DOUBTFUL})
+    signs[[ord(char) for run in _OTHER.findall(every) for char in run if char.isalpha()]] = _DOUBTFUL
     return signs
+
+
+@cache
+def _opens_option() -> npt.NDArray[np.uint8]:
+    """Whether an answer that names an option alone may begin with a character."""
+    return _table(every_character(), {_OPENS_OPTION.pattern: 1})
+
+
+def _table(every: str, patterns: dict[str, int]) -> npt.NDArray[np.uint8]:
+    """For each character the value of the last pattern that it matches."""
+    table = np.zeros(len(every), np.uint8)
+    for pattern, value in patterns.items():
+        for run in re.finditer(pattern, every):
+            table[run.start() : run.end()] = value
+    return table

@@ -24,7 +24,10 @@ _AT_ONCE = 1 << 16  # characters: what is made of them stays in a processor's ca
 _LONGEST_TOKEN = 12  # -Infinity, an escape of two halves
 
 _Object = dict[str, str | None]
-_PLAIN = {1: msgspec.json.Decoder(list[_Object]), 2: msgspec.json.Decoder(list[list[_Object]])}
+_PLAIN: dict[int, msgspec.json.Decoder[Any]] = {
+    1: msgspec.json.Decoder(list[_Object]),
+    2: msgspec.json.Decoder(list[list[_Object]]),
+}
 """Read objects of texts alone, several times as fast, by how deep in lists they stand."""
 
 # Numbers keep the digits that they are written with; NaN, which some tools write for nothing, is nothing.
@@ -81,7 +84,7 @@ def _entries(window: _Window, limit: int) -> Iterator[Row]:
 
 
 def _numbered(lists: list[list[_Object]], indices: list[int]) -> Iterator[Row]:
-    """The members of lists that follow each other, from the one that `indices` points to; it then points to the last."""
+    """The members of adjacent lists, from the one that `indices` points to; it then points to the last."""
     for number, members in enumerate(lists):
         if number:
             indices[-2:] = [indices[-2] + 1, 0]
@@ -126,7 +129,7 @@ class _Window:
         The last closing brace may stand in a text, or a list may end before it: then nothing is read either.
         """
         end = self.text.rfind("}", self.at, self.at + _AT_ONCE) + 1
-        if not (self._is_plain and end and depth in _PLAIN and 4 * _AT_ONCE <= limit):
+        if not (self._is_plain and end and depth in _PLAIN and limit >= 4 * _AT_ONCE):
             return None
         try:
             run: list[Any] = _PLAIN[depth].decode("[" * depth + self.text[self.at : end] + "]" * depth)
