@@ -128,8 +128,9 @@ class _Window:
 
         The last closing brace may stand in a text, or a list may end before it: then nothing is read either.
         """
-        end = self.text.rfind("}", self.at, self.at + _AT_ONCE) + 1
-        if not (self._is_plain and end and depth in _PLAIN and limit >= 4 * _AT_ONCE):
+        likely = self._is_plain and depth in _PLAIN and limit >= 4 * _AT_ONCE
+        end = likely and self.text.rfind("}", self.at, self.at + _AT_ONCE) + 1
+        if not end:
             return None
         try:
             run: list[Any] = _PLAIN[depth].decode("[" * depth + self.text[self.at : end] + "]" * depth)
