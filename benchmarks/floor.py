@@ -2,7 +2,7 @@
 
     python benchmarks/floor.py /tmp/glossary
 
-Prints µs of the processor a record, the best of some runs with each batch of the first files, which the cache then holds.
+Prints µs of the processor a record: the best of some runs with each batch, which the processor's cache then holds.
 """
 
 from __future__ import annotations
