@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tradewind.config import DataConfig
 from tradewind.lines import Lines
 from tradewind.near_duplicates import NearDuplicates
-from tradewind.quality import fault_of
+from tradewind.quality import faults_of
 from tradewind.sources.record import Item, Pair, Passage, Record, Rejected, SourceFile
 from tradewind.texts import Array, Hashes, Texts
 
@@ -141,6 +141,10 @@ def catalogue(items: Iterable[Item], folder: Path, config: DataConfig) -> Catalo
     return reading.done()
 
 
+_Pair = tuple[int, Record, Pair]
+"""A pair with its record and that one's number."""
+
+
 class _Reading:
     """Records on their way into files and arrays, some at a time."""
 
@@ -156,7 +160,7 @@ class _Reading:
         self._not_converted: Counter[str] = Counter()
         self._strata: dict[tuple[str, str, bool], int] = {}
         self._stratum_of = array("B")
-        self._n_pairs = array("q")
+        self._record_of = array("q")
         self._fact_of = array("q")
         self._n_facts = 0
         self._text_hashes: list[Hashes] = []
@@ -185,14 +189,13 @@ class _Reading:
     def done(self) -> Catalogue:
         self._flush()
         self._account()
-        n_pairs = np.array(self._n_pairs, np.int64)
         found = Catalogue(
             counts=self.counts,
             rows=self._rows,
             texts=self._texts,
             passages=self.passages,
             rejected=self._rejected,
-            record_of=np.repeat(np.arange(len(n_pairs)), n_pairs),
+            record_of=np.array(self._record_of, np.int64),
             fact_of=np.array(self._fact_of, np.int64),
             twin_of=self._duplicates.find(lambda pair: self._stems[pair].decode("utf-8", "surrogatepass")),
             stratum_of=np.array(self._stratum_of, np.uint8),
@@ -221,50 +224,52 @@ class _Reading:
         batch, self._batch, self._n_chars = self._batch, [], 0
         if not batch:
             return
-        first = len(self._n_pairs)
+        first = len(self._stratum_of)
         for record in batch:
             self._converted[record.file] += record.entries
         strata = self._strata
         self._stratum_of.extend(
             [strata.setdefault((record.source, record.language, record.has_own_text), len(strata)) for record in batch]
         )
-        self._take_pairs([(record, self._fit(record)) for record in batch])
+        every = [(number, record, pair) for number, record in enumerate(batch, first) for pair in record.pairs]
+        if fit := self._fit(every):
+            self._take_pairs(fit)
         self._take_texts(batch, np.arange(first, first + len(batch)))
 
-    def _fit(self, record: Record) -> list[Pair]:
-        """The record's pairs that may be trained on; the others are told."""
-        fit: list[Pair] = []
-        self.counts.pairs += len(record.pairs)
-        for pair in record.pairs:
-            fault = fault_of(pair.question, pair.answer, record.language, self._quality, pair.stem)
-            if fault is None:
-                fit.append(pair)
-            else:
-                self.counts.unfit += 1
-                self._tell(Rejected.of(record.file, pair.pair_id, fault, f"{pair.question} {pair.answer}"))
-        return fit
+    def _fit(self, pairs: list[_Pair]) -> list[_Pair]:
+        """The pairs that may be trained on; the others are told."""
+        faults = faults_of(
+            [pair.question for _, _, pair in pairs],
+            [pair.answer for _, _, pair in pairs],
+            [record.language for _, record, _ in pairs],
+            [pair.stem for _, _, pair in pairs],
+            self._quality,
+        )
+        self.counts.pairs += len(pairs)
+        self.counts.unfit += len(faults)
+        for at, fault in faults.items():
+            _, record, pair = pairs[at]
+            self._tell(Rejected.of(record.file, pair.pair_id, fault, f"{pair.question} {pair.answer}"))
+        return [pair for at, pair in enumerate(pairs) if at not in faults] if faults else pairs
 
-    def _take_pairs(self, batch: list[tuple[Record, list[Pair]]]) -> None:
-        self._n_pairs.extend([len(pairs) for _, pairs in batch])
+    def _take_pairs(self, pairs: list[_Pair]) -> None:
+        self._record_of.extend([number for number, _, _ in pairs])
         # Facts are numbered anew in each batch: none has pairs of two records.
         facts: dict[str, int] = {}
         n = self._n_facts
-        self._fact_of.extend([n + facts.setdefault(pair.fact_id, len(facts)) for _, pairs in batch for pair in pairs])
-        stems = [pair.stem for _, pairs in batch for pair in pairs]
+        self._fact_of.extend([n + facts.setdefault(pair.fact_id, len(facts)) for _, _, pair in pairs])
+        self._n_facts += len(facts)
         rows = [
             Row(
                 pair.pair_id, record.text, pair.question, pair.answer, record.source, record.file,
                 record.record_id, pair.fact_id, record.language,
             )
-            for record, pairs in batch
-            for pair in pairs
+            for _, record, pair in pairs
         ]  # fmt: skip
-        self._n_facts += len(facts)
-        if rows:
-            self._rows.append(_encode_lines(rows))
-            questions = Texts.of(stems)
-            self._stems.append(questions.joined.encode("utf-8", "surrogatepass"))
-            self._duplicates.add(questions, Texts.of([row.question for row in rows]).hashes)
+        self._rows.append(_encode_lines(rows))
+        stems = Texts.of([pair.stem for _, _, pair in pairs])
+        self._stems.append(stems.joined.encode("utf-8", "surrogatepass"))
+        self._duplicates.add(stems, Texts.of([row.question for row in rows]).hashes)
 
     def _take_texts(self, batch: list[Record], numbers: Array) -> None:
         texts = Texts.of([record.text for record in batch])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ import numpy.typing as npt
 from tradewind.texts import Array, Hashes, Texts
 
 _SLOTS = 64
+_ROWS = 5
+"""With 4 (36 slots for a threshold of 0.9) ten times as many questions of one template had to be checked exactly."""
 _RECALL = 0.9999
 _NEIGHBOURS = 8
 """With how many others of a bucket a question is compared, which bounds the work for questions of one template."""
@@ -229,12 +232,12 @@ def _permutations(count: int) -> list[tuple[np.uint32, np.uint32]]:
 
 @cache
 def _bands(threshold: float) -> tuple[int, int]:
-    """Bands and rows of the index: the most rows (fewest candidates) that still find nearly every pair.
+    """Bands and rows of the index: the most rows (fewest candidates), and as few bands as find nearly every pair.
 
     A pair of similarity s shares a band with probability 1 - (1 - s^rows)^bands (Leskovec et al., 3.4.2).
     """
-    for rows in range(8, 1, -1):
-        bands = _SLOTS // rows
-        if 1 - (1 - threshold**rows) ** bands >= _RECALL:
+    for rows in range(_ROWS, 1, -1):
+        bands = next(bands for bands in count(1) if 1 - (1 - threshold**rows) ** bands >= _RECALL)
+        if bands * rows <= _SLOTS:
             return bands, rows
     return _SLOTS, 1

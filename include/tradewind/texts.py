@@ -58,8 +58,7 @@ class Sentences:
 class Texts:
     """Many normalised texts end to end in `chars`, the n-th from `start[n]` to `end[n]`.
 
-    Between two texts stands at most one space; `SHINGLE` zeros follow the last. `joined` holds the texts as they
-    were given, one a line.
+    At least `SHINGLE` characters follow the last. `joined` holds the texts as they were given, one a line.
     """
 
     def __init__(self, joined: str, chars: npt.NDArray[np.uint32], start: Array, end: Array, breaks: Array) -> None:
@@ -79,25 +78,24 @@ class Texts:
             raw = _codes(_joined(_one_by_one(texts, raw, folded)))
             folded = _table().take(raw) & np.uint32(_TOGETHER - 1)
         word = folded >= _FIRST_WORD
-        keep = word.copy()
+        keep = word | (folded == _LINE)
         keep[1:] |= word[:-1]  # of what stands between two words, the first becomes the space
-        kept = np.flatnonzero(keep)
-        chars = np.zeros(len(kept) + SHINGLE, np.uint32)
-        np.maximum(folded.take(kept), _SPACE, out=chars[: len(kept)])
-        lines = np.flatnonzero(folded == _LINE)
-        end = np.searchsorted(kept, lines)
-        start = np.concatenate([[0], np.searchsorted(kept, lines[:-1] + 1)])
+        keep[-SHINGLE:] = True
+        chars = folded[keep]
+        end = np.flatnonzero(chars == _LINE)
+        start = np.append(0, end[:-1] + 1)
+        np.maximum(chars, _SPACE, out=chars)
         breaks = np.flatnonzero((folded[:-1] == _STOP) & (folded[1:] == _WHITE)) + 1
-        return cls(joined, chars, start, _without_space(chars, start, end), np.searchsorted(kept, breaks))
+        kept_before = np.cumsum(np.add.reduceat(keep, np.append(0, breaks), dtype=np.int64))[:-1]
+        return cls(joined, chars, start, _without_space(chars, start, end), kept_before)
 
     @classmethod
     def as_they_are(cls, texts: Sequence[str]) -> Texts:
         """Take the texts without normalising them, for `hashes` that tell every letter apart."""
         joined = _joined(texts)
         raw = _codes(joined)
-        lines = np.flatnonzero(raw == _LINE)
-        chars = np.concatenate([raw, np.zeros(SHINGLE, np.uint32)])
-        return cls(joined, chars, np.concatenate([[0], lines[:-1] + 1]), lines, np.empty(0, np.int64))
+        end = np.flatnonzero(raw == _LINE)
+        return cls(joined, raw, np.append(0, end[:-1] + 1), end, np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.start)
@@ -162,7 +160,8 @@ class Texts:
     def _sums(self) -> Hashes:
         """Sums of the characters before each place, each weighted by a power of its place."""
         sums = np.zeros(len(self.chars) + 1, np.uint64)
-        np.cumsum(self.chars * _powers(len(self.chars))[0][: len(self.chars)], out=sums[1:])
+        weighted = np.multiply(self.chars, _powers(len(self.chars))[0][: len(self.chars)], out=sums[1:])
+        np.cumsum(weighted, out=weighted)
         return sums
 
     def _hash(self, start: Array, end: Array) -> Hashes:
@@ -175,6 +174,11 @@ class Texts:
             inside = at < length
             hashes = hashes * _MIX[0] + np.where(inside, self.chars[start + np.where(inside, at, 0)] + 1, 0)
         return _mixed(hashes)
+
+
+def every_character() -> str:
+    """All code points in order, halves of characters too."""
+    return np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
 def _folded(text: str) -> str:
@@ -190,7 +194,8 @@ def _joined(texts: Sequence[str]) -> str:
 
 
 def _codes(joined: str) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4")
+    """Code points, `SHINGLE` zeros after them."""
+    return np.frombuffer((joined + "\0" * SHINGLE).encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def _one_by_one(texts: Sequence[str], raw: npt.NDArray[np.uint32], folded: npt.NDArray[np.uint32]) -> Sequence[str]:
@@ -231,9 +236,8 @@ def _table() -> npt.NDArray[np.uint32]:
 
 @cache
 def _is_decimal() -> npt.NDArray[np.bool_]:
-    every = np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    table = np.zeros(len(every), np.bool_)
-    table[[match.start() for match in re.finditer(r"\d", every)]] = True
+    table = np.zeros(0x110000, np.bool_)
+    table[[match.start() for match in re.finditer(r"\d", every_character())]] = True
     return table
 
 

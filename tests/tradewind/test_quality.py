@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import timeit
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 
 from collected import read_documents
 from documents import REPOSITORY, SAMPLES
-from tradewind.config import DataConfig, QualityConfig
-from tradewind.quality import fault_of
+from tradewind.config import DataConfig, Language, QualityConfig
+from tradewind.quality import fault_of, faults_of
 
 CASES: list[dict[str, Any]] = json.loads((REPOSITORY / "tests" / "cases" / "quality.json").read_text(encoding="utf-8"))
 DEFAULTS = QualityConfig()
@@ -79,3 +80,44 @@ def test_a_huge_text_is_refused_by_its_length_before_it_is_read() -> None:
 def test_no_text_makes_a_pattern_run_away(answer: str) -> None:
     seconds = min(timeit.repeat(lambda: fault_of(answer[::-1], answer, "en", DEFAULTS), number=1, repeat=3))
     assert seconds < 0.05
+
+
+PIECES = (
+    *("", " ", " ", "\u3000", "\n", "\x00", "\x85", "\ufffd", "\ud83d", "\xad", "_", "(", "[1]", "<b>", "①", "½", "１"),
+    *("1", "2", "3.", "A", "b)", "E", "정답", "답은", "번", "answer", "Option", "보기", "가)", "ㄱ", "다", "이다"),
+    *("é", "Ã©", "â€™", "í”¼í", "½Å¿ëÀå", "naïve", "×", "°", "·", "ß", "ſ"),
+    *("信用證", "аккредитив", "ひ", "Ω", "신용장", "운임은 매도인이", "freight", "is paid by the seller", "FOB"),
+    *("What is a bill of lading?", "신용장이란 무엇인가요?", "How many days?"),
+    *("the carrier's liability " * 4, "수출 물품의 " * 14),
+)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [DEFAULTS, QualityConfig(check_language=False), QualityConfig(min_question=9, max_question=30, max_answer=12)],
+)
+def test_many_pairs_are_judged_as_each_is_alone(config: QualityConfig) -> None:
+    rng = random.Random(9)
+
+    def text() -> str:
+        return "".join(rng.choices(PIECES, k=rng.choice((1, 1, 2, 3, 6))))
+
+    pairs = [(case["question"], case["answer"], case.get("language", "en"), case.get("stem", "")) for case in CASES]
+    for _ in range(6000):
+        question, answer, stem = text(), text(), text()
+        again = rng.choice((answer, answer, question.upper(), f"{stem}."))
+        language: Language = rng.choice(("en", "ko"))
+        pairs.append((question, again, language, stem))
+    alone = [fault_of(*pair[:3], config, pair[3]) for pair in pairs]
+    assert len({fault.split(" (")[0] for fault in alone if fault}) > 12
+    for at_once in (1, 7, len(pairs)):
+        together: list[str | None] = []
+        for at in range(0, len(pairs), at_once):
+            questions, answers, languages, stems = zip(*pairs[at : at + at_once], strict=True)
+            faults = faults_of(questions, answers, languages, stems, config)
+            together += [faults.get(place) for place in range(len(questions))]
+        assert together == alone
+
+
+def test_of_no_pairs_none_is_refused() -> None:
+    assert faults_of([], [], [], [], DEFAULTS) == {}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ def term_of(entry: Any, file: str, key: str, config: DataConfig) -> Record | str
 
 def fill(template: str, term: str, description: str, eng_term: str) -> str:
     """The question of a template; an absent English term takes the brackets around it along."""
-    if not eng_term:
+    return _numbered(template, bool(eng_term)).format(term, description, eng_term)
+
+
+@cache
+def _numbered(template: str, has_english: bool) -> str:
+    """The template with numbers for names, which `format` is twice as fast with."""
+    if not has_english:
         template = template.replace("({eng_term})", "").replace("{eng_term}", "")
-    return template.format(term=term, description=description, eng_term=eng_term)
+    number = {"term": "{0}", "description": "{1}", "eng_term": "{2}", None: ""}
+    parts = string.Formatter().parse(template)
+    return "".join(text.replace("{", "{{").replace("}", "}}") + number[name] for text, name, _, _ in parts)

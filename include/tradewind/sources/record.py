@@ -12,8 +12,7 @@ import msgspec
 
 from tradewind.config import Language
 
-_HANGUL = re.compile("[가-힣]")
-_HALF = re.compile("[\ud800-\udfff]")
+_HANGUL = re.compile("[가-힣]+")
 
 Source = Literal["exam", "term", "qa", "transcript"]
 
@@ -23,7 +22,7 @@ _OF_PAIR = re.compile(r"(?<=near-duplicate question) of .*?(?=, with another ans
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
 
 
-class Pair(msgspec.Struct, frozen=True):
+class Pair(msgspec.Struct, frozen=True, gc=False):
     """One question with its answer."""
 
     pair_id: str
@@ -35,7 +34,7 @@ class Pair(msgspec.Struct, frozen=True):
     """The question without its template: what near-duplicates are judged by."""
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One glossary entry, exam question, ready pair or transcript passage."""
 
     record_id: str
@@ -104,13 +103,18 @@ def language_of(text: str) -> Language:
     """`ko` where at least a fifth of the letters are Hangul, else `en`."""
     if text.isascii():
         return "en"
-    letters, hangul = sum(map(str.isalpha, text)), len(_HANGUL.findall(text))
-    return "ko" if letters and hangul >= 0.2 * letters else "en"
+    hangul = sum(map(len, _HANGUL.findall(text)))
+    # Letters are counted, slowly, only where they decide.
+    return "ko" if hangul and (hangul >= 0.2 * len(text) or hangul >= 0.2 * sum(map(str.isalpha, text))) else "en"
 
 
 def is_broken(*texts: str) -> bool:
     """Whether a text holds half of a character (a lone surrogate), which no file can hold."""
-    return any(not text.isascii() and _HALF.search(text) for text in texts)
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def reason_kind(reason: str) -> str:

@@ -85,6 +85,12 @@ def test_braces_in_a_description_are_text_not_placeholders(read: _Read) -> None:
     assert record.pairs[0].question.startswith("Description: 'Written {term} or {0}.'")
 
 
+def test_doubled_braces_in_a_template_are_single_ones(read: _Read) -> None:
+    own = QuestionTemplates(description_to_term="{{0}} {description} 100 %s", term_to_description="{term}{{}}")
+    (record,) = read([{"term": "Set", "description": "A {group}."}], DataConfig(templates={"en": own})).records
+    assert [pair.question for pair in record.pairs] == ["{0} A {group}. 100 %s", "Set{}"]
+
+
 def test_a_language_without_templates_is_rejected(read: _Read) -> None:
     english_only = DataConfig(templates={"en": DataConfig().templates["en"]})
     found = read([{"kor_term": "신용장", "description": "은행의 지급 확약이다."}], english_only)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,12 @@ def read_table(
     table: Table, noun: str, columns: ColumnsConfig, needed: Sequence[str], convert: Convert
 ) -> Iterator[Item]:
     """Every row of a table, made a record or rejected; all of them are where no row has a needed column."""
-    lack = _lack(table, columns, needed)
+    rows = table.rows()
+    head = list(islice(rows, 1))
+    lack = _lack(table, columns, needed) if _absent(head, columns, needed) else None
     first_with: dict[bytes, str] = {}
     entries = 0
-    for row in table.rows():
+    for row in chain(head, rows):
         entries += 1
         made = row.fault or lack or convert(row.value, table.name, row.key)
         if isinstance(made, Record):
@@ -73,21 +76,26 @@ def _table(path: Path, name: str, noun: str, limit: int) -> Table:
 
 
 def _lack(table: Table, columns: ColumnsConfig, needed: Sequence[str]) -> str | None:
-    """Which needed column no row has; mostly known after the first."""
-    absent = list(needed)
+    """Which needed column no row has."""
+    absent = needed
     seen: dict[str, None] = {}
-    for row in table.rows() if needed else ():
-        if row.fault is None and isinstance(row.value, Mapping):
-            absent = [field for field in absent if row.value.keys().isdisjoint(getattr(columns, field))]
-            if not absent:
-                return None
-            if len(seen) < _LISTED:
-                seen |= dict.fromkeys(row.value)
+    for row in table.rows():
+        absent = _absent([row], columns, absent)
+        if not absent:
+            return None
+        if row.fault is None and isinstance(row.value, Mapping) and len(seen) < _LISTED:
+            seen |= dict.fromkeys(row.value)
     if not seen:
         return None
     wanted = " or ".join(f"'{name}'" for name in getattr(columns, absent[0]))
     there = ", ".join(f"'{name}'" for name in list(seen)[:_LISTED])
     return f"no {absent[0]}: no row has the column {wanted}; the columns are {there}"
+
+
+def _absent(rows: Sequence[Row], columns: ColumnsConfig, needed: Sequence[str]) -> Sequence[str]:
+    """The needed fields whose columns none of the rows has."""
+    values = [row.value for row in rows if row.fault is None and isinstance(row.value, Mapping)]
+    return [field for field in needed if all(value.keys().isdisjoint(getattr(columns, field)) for value in values)]
 
 
 def _second(row: Row, table: Table, columns: ColumnsConfig, first_with: dict[bytes, str]) -> str | None:

@@ -39,21 +39,21 @@ def cell(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     """The first of these columns that holds something; None where none does."""
     for name in names:
         value = row.get(name)
-        if value is not None and value != "" and not (isinstance(value, str) and value.isspace()):
+        if (value and not value.isspace()) if isinstance(value, str) else value is not None:
             return value
     return None
 
 
 def is_text(value: object) -> bool:
     """Whether `text_of` takes it: text, a number, or nothing."""
-    return value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
+    return value is None or isinstance(value, str) or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def text_of(value: object) -> str:
     """Text on one line; a number as it is written; empty for anything else, and for what is no number."""
     if isinstance(value, str):
         return one_line(value)
-    if not is_text(value) or value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or not is_text(value) or (isinstance(value, float) and math.isnan(value)):
         return ""
     return str(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,33 @@ def test_wherever_a_window_ends_the_entries_are_those_of_the_whole(
     monkeypatch.setattr(encoding, "_BLOCK", block)
     whole = json.loads(TRICKY, parse_int=str, parse_float=str)
     assert _rows(tmp_path / "a.json", TRICKY) == _expected(whole)
+
+
+def _document(rng: random.Random) -> list[Any]:
+    """Mostly objects of texts, in lists or not, with what may look like the end of one."""
+    texts = ("신용장", "}", "]}, {", '"', "\\", "[1] see {a}", "\ud83d\ude00", "😀", "\ud800", "\n", "", None)
+    others = (1.5, True, {"in": {"side": "x"}}, ["a", {"b": "c"}])
+    odd, nested = rng.choice((0, 0, 0.02)), rng.choice((0, 1, 0.5))
+
+    def entry() -> Any:
+        if rng.random() < odd:
+            return rng.choice(([], {}, 7, *others))
+        return {key: rng.choice(others if rng.random() < odd else texts) for key in "abc"[: rng.randint(0, 3)]}
+
+    entries = [entry() for _ in range(60)]
+    return [entries[at : at + 4] if rng.random() < nested else entries[at] for at in range(0, 60, 4)]
+
+
+@pytest.mark.parametrize("at_once", [1, 30, 200, 1 << 16])
+@pytest.mark.parametrize("seed", range(25))
+def test_entries_that_are_read_many_at_once_are_those_of_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, at_once: int
+) -> None:
+    monkeypatch.setattr(json_array, "_AT_ONCE", at_once)
+    rng = random.Random(seed)
+    monkeypatch.setattr(encoding, "_BLOCK", rng.choice((50, 500, 1 << 20)))
+    text = json.dumps(_document(rng), indent=rng.choice((None, 1)))
+    assert _rows(tmp_path / "a.json", text) == _expected(json.loads(text, parse_int=str, parse_float=str))
 
 
 BROKEN = [
