@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from tradewind.registry.version import MODEL, VersionRecord
 from tradewind.reporting.contract import Report
 from tradewind.reporting.table import header, score_rows
 from tradewind.reporting.templates import template
+
+_DATA = ("train.jsonl", "heldout.jsonl", "corpus.jsonl")
 
 
 def model_card(record: VersionRecord, report: Report, config: RunConfig, prepared: Mapping[str, Any]) -> str:
@@ -36,10 +39,10 @@ def model_card(record: VersionRecord, report: Report, config: RunConfig, prepare
             "files": f"{prepared['files']:,}",
             "pairs trained on": f"{prepared['train']:,}",
             **{f"pairs held out, {kind}": f"{count:,}" for kind, count in prepared["heldout"].items()},
-            **{f"sha256 of {name}": digest for name, digest in record.data.items() if name.endswith(".jsonl")},
+            **{f"sha256 of {name}": record.data[name] for name in _DATA if name in record.data},
         },
         trainings={"adaptation": _training(config.adapt), "fine-tuning": _training(config.finetune)},
-        load=repr((config.registry.hub_model_id if config.registry.push_to_hub else None) or MODEL),
+        load=json.dumps((config.registry.hub_model_id if config.registry.push_to_hub else None) or MODEL),
         max_new_tokens=config.evaluate.max_new_tokens,
     )
 

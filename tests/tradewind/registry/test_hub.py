@@ -42,7 +42,7 @@ def test_the_model_and_its_card_go_to_a_private_repository_in_one_commit(night: 
     assert sorted(hub.files) == ["README.md", "config.json", "extra/notes.txt", "model.safetensors"]
     assert hub.files["model.safetensors"] == "weights of night 1"
     assert hub.files["README.md"] == (version.path / "README.md").read_text()
-    assert "model='team/trade'" in hub.files["README.md"]
+    assert 'model="team/trade"' in hub.files["README.md"]
 
 
 def test_a_hub_that_refuses_is_told_in_one_line_without_the_token(night: Night) -> None:
