@@ -29,7 +29,7 @@ class Embeddings:
     truncated: int
     max_length: int
     """Tokens the encoder reads."""
-    revision: str
+    revision: str | None
     """Which version of the encoder: a hub's commit, a package and its version, or a hash of a folder."""
 
 
@@ -58,7 +58,8 @@ def embed(texts: Sequence[str], encoder: str, revision: str | None = None) -> Em
     ).astype(np.float64)
     row = {text: index for index, text in enumerate(distinct)}
     cut = {text for text, length in zip(distinct, lengths, strict=True) if limit and length > limit}
-    used = revision_of(encoder) or str(getattr(model[0].auto_model.config, "_commit_hash", None) or revision)
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    used = revision_of(encoder) or getattr(config, "_commit_hash", None) or revision
     return Embeddings(vectors[[row[text] for text in texts]], sum(text in cut for text in texts), limit, used)
 
 

@@ -141,14 +141,21 @@ def test_the_judges_grades_are_drawn_beside_its_record_and_its_reasoning_is_fold
 ) -> None:
     record = JudgeRecord(
         model="judge-1", prompt_sha256={"en": "ab" * 32}, samples=3, unscored={"base": 2, "tuned": 0},
-        anchors_kappa=0.857, anchors_n=24, drift="kappa fell",
+        anchors_kappa=0.857, anchors_n=24, drift="kappa fell", addressed={"base": 1, "tuned": 0},
     )  # fmt: skip
     changes = {"grades": {"base": (91, 2, 3, 4, 5), "tuned": (1, 2, 3, 4, 95)}, "judge_record": record}
     page = html(report.model_copy(update={"scores": report.scores.model_copy(update=changes)}), predictions, CURVES)
     assert page.count("<svg") == 4
     assert ">91<" in page
     assert ">95<" in page
-    for said in ("Judge judge-1, 3 samples", "en abababababab", "kappa 0.86 on 24", "base 2, tuned 0", "kappa fell"):
+    for said in (
+        "Judge judge-1, 3 samples",
+        "en abababababab",
+        "kappa 0.86 on 24",
+        "base 2, tuned 0",
+        "base 1, tuned 0",
+        "kappa fell",
+    ):
         assert said in page
     folded = page.split("<details><summary>the judge's reasoning</summary>")[1].split("</details>")[0]
     assert "It says so." in folded
