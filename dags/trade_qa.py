@@ -65,8 +65,9 @@ with DAG(
     approve = ApprovePromotionOperator(task_id="approve", registered=register.output)
     PromoteModelOperator(task_id="promote", registered=register.output, approval=approve.output, secrets=SECRETS)
     # Not after `approve`: the message is what asks for the answer.
-    notify = SlackReportOperator(task_id="notify", trigger_rule="none_failed_min_one_success")
+    notify = SlackReportOperator(
+        task_id="notify", registered=register.output, trigger_rule="none_failed_min_one_success"
+    )
 
     extract >> prepare >> adapt >> finetune >> evaluate >> report >> [register, notify]
     prepare >> baseline >> evaluate
-    register >> notify

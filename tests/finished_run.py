@@ -10,8 +10,7 @@ from tradewind.files import write_atomically, write_jsonl
 from tradewind.kinds import KINDS
 from tradewind.recipes import resolve
 from tradewind.registry.register import Registered
-from tradewind.registry.version import CHAMPION_INPUT
-from tradewind.registry.version import Version
+from tradewind.registry.version import CHAMPION_INPUT, Version
 from tradewind.reporting.contract import Report
 from tradewind.results import Artifact, Stage, StageResult
 from tradewind.run_dir import RunDir
@@ -92,8 +91,10 @@ def finished_run(
 
     for stage in ("prepare", "finetune", "evaluate", "report"):
         run.published(stage).mkdir(parents=True)
-    write_jsonl(run.published("prepare") / "train.jsonl", [{"question": "FOB?", "answer": "Free on board."}])
-    found = publish("prepare", ["train.jsonl"], {}, files=2, train=100, heldout=dict.fromkeys(KINDS, N))
+    pair = {"question": "FOB?", "answer": "Free on board.", "context": "FOB: free on board."}
+    write_jsonl(run.published("prepare") / "train.jsonl", [pair])
+    write_jsonl(run.published("prepare") / "corpus.jsonl", [{"text": pair["context"]}])
+    found = publish("prepare", ["train.jsonl", "corpus.jsonl"], {}, files=2, train=100, heldout=dict.fromkeys(KINDS, N))
 
     model = run.published("finetune") / "model"
     (model / "extra").mkdir(parents=True)
@@ -111,7 +112,7 @@ def finished_run(
 
     report = Report(
         run=path.name, recipe=config.recipe, model=config.model.model_name_or_path, data=config.data_dir, seed=42,
-        finished_at="2026-11-23T02:04:00+00:00", scores=scores, stages=(), warnings=warnings, examples=(),
+        finished_at="2026-11-23T02:04:00+00:00", scores=scores, stages=(), warnings=warnings, best=(), worst=(),
         versions={"tradewind": "0.1.0", "torch": "2.13.0"},
     )  # fmt: skip
     write_atomically(run.published("report") / "report.json", report.model_dump_json())

@@ -55,8 +55,8 @@ def _task(run: DagRun, task_id: str) -> dict[str, Any]:
 
 
 def _stage_pid(run_dir: Path, stage: str) -> int:
-    """The process that holds the run directory, as its lock file says."""
-    text = (run_dir / ".lock").read_text(encoding="utf-8")
+    """The process that trains in the run directory, as its lock file says."""
+    text = (run_dir / ".training.lock").read_text(encoding="utf-8")
     held = json.loads(text) if text else {}
     return int(held["pid"]) if held.get("stage") == stage else 0
 
@@ -76,7 +76,7 @@ def test_a_killed_and_cleared_finetune_resumes_and_the_run_ends_better_than_its_
     _wait(lambda: run.state() in ("success", "failed"), 400, "the run has ended")
 
     states = {task["task_id"]: task["state"] for task in run.tasks()}
-    done = ("shards", "prepare", "adapt", "finetune", "evaluate", "report", "register")
+    done = ("shards", "prepare", "baseline", "adapt", "finetune", "evaluate", "report", "register")
     assert states == dict.fromkeys(done, "success") | dict.fromkeys(
         ("extract", "approve", "promote", "notify"), "skipped"
     )

@@ -139,6 +139,7 @@ def test_template_fields_render(
     from tradewind.run_dir import run_path
 
     monkeypatch.setenv("TRADEWIND_HOME", str(tmp_path))
+    context["ti"].xcom_pull = lambda task_ids, **_: {"said": f"{task_ids} has spoken"}
     integrate_macros_plugins()
     dag = dags["trade_qa"]
     task = copy.copy(dag.get_task(task_id))
@@ -146,6 +147,7 @@ def test_template_fields_render(
     assert "{{" not in repr([getattr(task, field) for field in task.template_fields])
     if task_id == "notify":
         assert task.channel == "#tradewind"
+        assert task.registered == {"said": "register has spoken"}
     elif task_id == "register":
         assert Path(task.models_dir) == tmp_path / "models" / "trade_qa"
     else:

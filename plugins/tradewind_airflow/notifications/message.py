@@ -15,9 +15,10 @@ _HEADER, _SECTION, _URL = 150, 3000, 3000
 _MARKS = {"better": ":white_check_mark:", "worse": ":x:", "no difference shown": ":heavy_minus_sign:"}
 
 
-def plain_text(report: Report) -> str:
-    """The message without markup."""
-    return f"{headline(report)}\n{report.scores.verdict_reason}\n\n{text_table(report.scores)}"
+def plain_text(report: Report, promotion: str | None = None) -> str:
+    """The message without markup; see `blocks`."""
+    said = f"\n{promotion}" if promotion else ""
+    return f"{headline(report)}\n{report.scores.verdict_reason}{said}\n\n{text_table(report.scores)}"
 
 
 def headline(report: Report) -> str:
@@ -25,17 +26,19 @@ def headline(report: Report) -> str:
     return f"{report.recipe}: {report.scores.verdict} ({report.run})"
 
 
-def blocks(report: Report, link: str | None) -> list[dict[str, Any]]:
+def blocks(report: Report, link: str | None, promotion: str | None = None) -> list[dict[str, Any]]:
     """Block Kit blocks; every text that comes from a document or a model is escaped as Slack asks.
 
     Args:
         link: address of the run's page in Airflow; None leaves the button out.
+        promotion: what became of the model, such as "v2 is champion (before: v1)".
     """
     verdict = f"{_MARKS[report.scores.verdict]} *{report.scores.verdict}*\n{escape(report.scores.verdict_reason)}"
     trained = [f"{stage.stage} {stage.seconds:.0f} s" for stage in report.stages]
     found: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": cut(f"Tradewind: {report.recipe}", _HEADER)}},
         _section(verdict),
+        *([_section(f"*{escape(promotion)}*")] if promotion else []),
         *([_section(escape(champion))] if (champion := against_champion(report.scores)) else []),
         _section(f"```{escape(cut(slack_table(report.scores), _SECTION - 300))}```"),
         _context(f"run `{escape(report.run)}` | model {escape(report.model)} | seed {report.seed}"),

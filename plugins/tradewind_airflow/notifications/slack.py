@@ -69,20 +69,25 @@ class TradewindSlackNotifier(SlackNotifier):
 
 
 class SlackReportNotifier(TradewindSlackNotifier):
-    """Verdict, score table and link of one run, from its `report.json` (`report_path` is templated)."""
+    """Verdict, score table and link of one run, from its `report.json` (`report_path` is templated).
+
+    Args:
+        promotion: what became of the model, in a line.
+    """
 
     template_fields: Sequence[str] = ("report_path", "channel", "slack_conn_id")
 
-    def __init__(self, *, report_path: str, **kwargs: Any) -> None:
+    def __init__(self, *, report_path: str, promotion: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.report_path = report_path
+        self.promotion = promotion
 
     def notify(self, context: Context) -> None:
         """Send the message; raises SlackApiError where Slack refuses it."""
         report = read_report(Path(self.report_path))
         # Set here, not in the constructor: what a document says must never be rendered as a template.
         self.text = escape(headline(report))
-        self.blocks = blocks(report, run_link(context))
+        self.blocks = blocks(report, run_link(context), self.promotion)
         super().notify(context)
 
 

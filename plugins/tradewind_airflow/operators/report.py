@@ -42,17 +42,19 @@ class SlackReportOperator(BaseOperator):
     Args:
         channel: where the message goes (templated).
         run_dir: the run's folder (templated).
+        registered: what RegisterModelOperator returned (templated): whether the model is champion now.
         slack_conn_id: Airflow connection that holds the token, unless `SLACK_TOKEN` is set.
         base_url: another address of Slack's API, for a proxy.
     """
 
-    template_fields: Sequence[str] = ("channel", "run_dir", "slack_conn_id")
+    template_fields: Sequence[str] = ("channel", "run_dir", "slack_conn_id", "registered")
 
     def __init__(
         self,
         *,
         channel: str = "{{ params.slack_channel }}",
         run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
+        registered: Any = None,
         slack_conn_id: str = "slack_api_default",
         base_url: str | None = None,
         **kwargs: Any,
@@ -60,6 +62,7 @@ class SlackReportOperator(BaseOperator):
         super().__init__(**kwargs)
         self.channel = channel
         self.run_dir = run_dir
+        self.registered = registered
         self.slack_conn_id = slack_conn_id
         self.base_url = base_url
 
@@ -76,7 +79,8 @@ class SlackReportOperator(BaseOperator):
             report = read_report(path)
         except UserError as error:
             raise AirflowFailException(str(error)) from error
-        for line in plain_text(report).splitlines():
+        promotion = (self.registered or {}).get("said")
+        for line in plain_text(report, promotion).splitlines():
             self.log.info(line)
         self.log.info("report: %s", path.with_suffix(".html"))
         if not slack_is_configured(self.slack_conn_id):
@@ -84,8 +88,9 @@ class SlackReportOperator(BaseOperator):
                 f"no SLACK_TOKEN and no connection '{self.slack_conn_id}': the message stands above, in this log"
             )
         notifier = SlackReportNotifier(
-            report_path=str(path), channel=self.channel, slack_conn_id=self.slack_conn_id, base_url=self.base_url
-        )
+            report_path=str(path), promotion=promotion, channel=self.channel, slack_conn_id=self.slack_conn_id,
+            base_url=self.base_url,
+        )  # fmt: skip
         try:
             notifier.notify(context)
         except SlackApiError as error:

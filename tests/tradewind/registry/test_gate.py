@@ -142,8 +142,8 @@ def test_truthfulness_counts_on_every_kind_once_a_judge_has_spoken() -> None:
 
 
 def test_a_required_metric_that_was_not_measured_never_promotes() -> None:
-    for name in ("truthfulness", "exact_match"):
-        found = _decide(gain_of(0.2, "base"), require=(GateRule(metric=name, kind="reworded"),))
+    for metric_name, name in (("truthfulness", "truthfulness"), ("exact_match", "exact match")):
+        found = _decide(gain_of(0.2, "base"), require=(GateRule(metric=metric_name, kind="reworded"),))
         assert found == Decision(promote=False, reasons=(f"{name} was not measured",))
     assert not _decide(gain_of(0.2, "base"), no_loss=(GateRule(metric="numbers"),)).promote
 

@@ -35,7 +35,7 @@ def test_the_first_model_that_beats_its_base_becomes_champion(registry: Registry
         assert (version.path / name).read_bytes() == (run / "report" / name).read_bytes()
     record = version.record
     assert (record.name, record.run, record.dag_id, record.recipe) == ("v1", "night-1", "trade_qa", "tiny")
-    assert record.data == {"train.jsonl": sha256_of(run / "prepare" / "train.jsonl")}
+    assert record.data == {name: sha256_of(run / "prepare" / name) for name in ("train.jsonl", "corpus.jsonl")}
     assert {name: made.sha256 for name, made in record.files.items()} == {
         name: digest for name, digest in _everything(version.path).items() if name != "version.json"
     }

@@ -182,3 +182,10 @@ def test_truthfulness_is_named_only_where_it_was_measured(report: Report, measur
     text = " ".join(_markdown(blocks(report, None)))
     assert ("judge gpt-x" in text) is measured
     assert ("truthfulness not measured" in text) is not measured
+
+
+def test_what_became_of_the_model_stands_below_the_verdict_and_is_escaped(report: Report) -> None:
+    found = blocks(report, None, "v2 is champion (before: <v1>)")
+    assert found[2]["text"]["text"] == "*v2 is champion (before: &lt;v1&gt;)*"
+    assert "v2 is champion" in plain_text(report, "v2 is champion")
+    assert len(found) == len(blocks(report, None)) + 1

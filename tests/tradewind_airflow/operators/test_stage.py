@@ -155,7 +155,7 @@ CPUS = "cpus is a limit in cores, such as 2.5, not "
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
-        ({"stage": "deploy"}, ValueError, "stage 'deploy' is unknown; stages are extract, prepare, adapt"),
+        ({"stage": "deploy"}, ValueError, "stage 'deploy' is unknown; stages are extract, prepare, baseline, adapt"),
         ({"gpus": "1"}, TypeError, GPUS),
         ({"gpus": ["0"]}, TypeError, GPUS),
         ({"gpus": 1.0}, TypeError, GPUS),

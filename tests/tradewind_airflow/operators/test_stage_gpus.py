@@ -59,7 +59,7 @@ class Task:
 
     def variables(self) -> dict[str, str]:
         """The environment of the stage at its gate."""
-        pid = json.loads((self.run / ".lock").read_text(encoding="utf-8"))["pid"]
+        pid = json.loads((self.run / ".training.lock").read_text(encoding="utf-8"))["pid"]
         raw = Path(f"/proc/{pid}/environ").read_bytes().decode()
         return dict(entry.split("=", 1) for entry in raw.split("\0") if entry)
 
