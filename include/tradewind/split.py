@@ -15,7 +15,7 @@ from tradewind.catalogue import Catalogue, Stratum
 from tradewind.config import SplitConfig
 from tradewind.errors import UserError
 from tradewind.kinds import KINDS, Kind
-from tradewind.texts import Array
+from tradewind.texts import Array, Hashes
 
 TRAIN = len(KINDS)
 DROPPED = -1
@@ -41,11 +41,13 @@ class Split:
 
 
 def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
-    """Assign the pairs of each group of related records together, deterministically under `seed`.
+    """Assign the pairs of each group of related records together, by their texts and `seed`.
 
     Records are related when they share a sentence, a term or a near-duplicate question. Shares are
     taken within each source and language, so that each kind holds questions of each source; only
-    records without a text of their own, such as exam questions, are never *read*.
+    records without a text of their own, such as exam questions, are never *read*. Who is held out is drawn by a
+    hash of the text: documents that are added leave nearly all others where they were, so that the model of
+    last night has not learnt what is held out tonight.
 
     Raises:
         UserError: a kind that the recipe asks for has fewer questions than `split.min_items`.
@@ -55,8 +57,11 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
     own = np.array([stratum.has_own_text for stratum in catalogue.strata], np.bool_)
     readable[group_of[~own[catalogue.stratum_of]]] = False
     use_of_group = np.full(len(first), TRAIN, np.int8)
+    drawn = _drawn(catalogue.text_hashes, f"{seed}")
+    lot = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(lot, group_of, drawn)
     for stratum, groups in _by_stratum(catalogue, first):
-        shuffled = _random(f"{seed}:{':'.join(map(str, stratum))}").permutation(groups)
+        shuffled = groups[np.argsort(lot[groups], kind="stable")]
         unseen = round(len(groups) * config.unseen)
         read = round(len(groups) * config.read) if stratum.has_own_text else 0
         left = shuffled[unseen:]
@@ -92,11 +97,15 @@ def _wordings(catalogue: Catalogue, use_of: npt.NDArray[np.int8], share: float, 
     first = np.flatnonzero(np.diff(catalogue.fact_of[trained], prepend=-1))
     count = np.diff(first, append=len(trained))
     first, count = first[count > 1], count[count > 1]
+    record = catalogue.record_of[trained[first]]
+    fact = catalogue.fact_of[trained[first]]
+    ordinal = fact - fact[np.searchsorted(record, record)]  # of a record's facts
+    drawn = _drawn(catalogue.text_hashes[record] + ordinal.astype(np.uint64), f"{seed}:reworded")
     held = [np.empty(0, np.int64)]
-    for stratum, facts in _by_stratum(catalogue, catalogue.record_of[trained[first]]):
-        rng = _random(f"{seed}:reworded:{':'.join(map(str, stratum))}")
-        chosen = rng.permutation(facts)[: round(len(facts) * share)]
-        held.append(trained[first[chosen] + rng.integers(count[chosen])])
+    for _, facts in _by_stratum(catalogue, record):
+        chosen = facts[np.argsort(drawn[facts], kind="stable")][: round(len(facts) * share)]
+        wording = _mixed(drawn[chosen]) % count[chosen].astype(np.uint64)
+        held.append(trained[first[chosen] + wording.astype(np.int64)])
     return np.concatenate(held)
 
 
@@ -107,8 +116,17 @@ def _by_stratum(catalogue: Catalogue, records: Array) -> Iterator[tuple[Stratum,
         yield stratum, np.flatnonzero(stratum_of == code)
 
 
-def _random(purpose: str) -> np.random.Generator:
-    return np.random.default_rng(random.Random(purpose).getrandbits(128))
+def _drawn(hashes: Hashes, purpose: str) -> Hashes:
+    """Each text's lot: the same for the same text and purpose, else as if drawn at random."""
+    return _mixed(hashes ^ np.uint64(random.Random(purpose).getrandbits(64)))
+
+
+def _mixed(values: Hashes) -> Hashes:
+    """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014, figure 16)."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _check(catalogue: Catalogue, use_of: npt.NDArray[np.int8], config: SplitConfig) -> None:

@@ -19,6 +19,7 @@ class StageSummary(Contract):
     stage: str
     status: str
     reason: str | None
+    """Why it was skipped, or what there is to say of it."""
     seconds: float
     resumed_from_step: int | None
     metrics: dict[str, Any]

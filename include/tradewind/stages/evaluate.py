@@ -52,6 +52,11 @@ def run(stage: StageRun) -> None:
     }
     if champion is not None:
         stage.metrics |= {"champion": champion.name, "known_to_champion": known}
+    if known:
+        stage.warn(
+            f"{known} of {len(items)} held-out questions were learnt by the champion, which was trained on another "
+            "split; they do not count in the comparison with it"
+        )
     for warning in _warnings(scores):
         stage.warn(warning)
 

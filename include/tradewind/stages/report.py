@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from tradewind.extraction.told import bill_line, counts_line
 from tradewind.files import read_jsonl, write_atomically
 from tradewind.reporting.contract import Report, StageSummary
 from tradewind.reporting.examples import best_and_worst
-from tradewind.results import Stage, StageResult
+from tradewind.results import StageResult
 from tradewind.scores import Scores
+from tradewind.stages.shards import shard_folders
 from tradewind.stages.stage_run import StageRun, StageSkipped
 
 
@@ -24,8 +26,7 @@ def run(stage: StageRun) -> None:
 
     scores = Scores.model_validate_json(stage.input("evaluate/scores.json").read_bytes())
     predictions = read_jsonl(stage.input("evaluate/predictions.jsonl"))
-    before: tuple[Stage, ...] = ("prepare", "adapt", "finetune", "evaluate")
-    results = [stage.run_dir.result(name) for name in before if stage.run_dir.result_file(name).exists()]
+    results = _results(stage)
     best, worst = best_and_worst(scores, predictions)
     report = Report(
         run=stage.run_dir.path.name,
@@ -53,12 +54,30 @@ def run(stage: StageRun) -> None:
     stage.metrics = {"verdict": scores.verdict, "verdict_reason": scores.verdict_reason}
 
 
+def _results(stage: StageRun) -> list[StageResult]:
+    """What the run's stages published, in their order."""
+    shards = [] if stage.config.extract is None else shard_folders(stage.run_dir)
+    folders = [*shards, "prepare", "baseline", "adapt", "finetune", "evaluate"]
+    return [stage.run_dir.result(name) for name in folders if stage.run_dir.result_file(name).exists()]
+
+
 def _summary(result: StageResult) -> StageSummary:
     return StageSummary(
-        stage=result.stage,
+        stage=result.stage if result.shard is None else f"{result.stage} {result.shard}",
         status=result.status,
-        reason=result.reason,
+        reason=result.reason or _told(result),
         seconds=result.seconds,
         resumed_from_step=result.resumed_from_step,
         metrics=result.metrics,
     )
+
+
+def _told(result: StageResult) -> str | None:
+    """What a reader of the table of stages should know of this one."""
+    if result.stage == "extract":
+        return f"{counts_line(result.metrics)}; the run so far: {bill_line(result.metrics['bill'])}"
+    if result.stage in ("baseline", "evaluate") and result.status == "success":
+        generated = result.metrics["generated"]
+        made = {"base": generated} if isinstance(generated, int) else generated
+        return "answers generated: " + ", ".join(f"{model} {count}" for model, count in made.items())
+    return None

@@ -32,7 +32,7 @@ def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     if config.extract is None:
         return {}
     documents = digest(locate_documents(config.data_dir))
-    folders = [Shard(index, count).folder("extract") for index, count in _division(run_dir)]
+    folders = shard_folders(run_dir)
     results = {folder: run_dir.result(folder) for folder in folders}
     found: dict[str, Artifact] = {}
     for folder, result in results.items():
@@ -44,15 +44,15 @@ def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     return found
 
 
-def _division(run_dir: RunDir) -> list[tuple[int, int]]:
-    """Every shard of the division that was last at work."""
+def shard_folders(run_dir: RunDir) -> list[str]:
+    """The folders of every shard of the division that was last at work, finished or not."""
     names = {path.name: _FOLDER.fullmatch(path.name) for path in run_dir.path.iterdir() if path.is_dir()}
     counts = {
         name: int(match[2] or 1) for name, match in names.items() if match and run_dir.result_file(name).is_file()
     }
     newest = max(counts, key=lambda name: run_dir.result(name).started_at, default="extract")
     count = counts.get(newest, 1)
-    return [(index, count) for index in range(1, count + 1)]
+    return [Shard(index, count).folder("extract") for index in range(1, count + 1)]
 
 
 def _check(result: StageResult, config: RunConfig, documents: str, path: Path) -> None:

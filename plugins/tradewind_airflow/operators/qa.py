@@ -8,6 +8,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from tradewind.errors import UserError
+from tradewind.extraction.told import bill_line, counts_line
 from tradewind.recipes import resolve
 from tradewind.shard import Shard
 from tradewind_airflow.operators.stage import StageOperator
@@ -41,9 +42,9 @@ class QAConversionOperator(StageOperator):
         context["counts"] = f"shard {self.shard}"  # type: ignore[typeddict-unknown-key]
         result = super().execute(context)
         if self.stage == "extract":
-            counts = _counts(self.shard, result["metrics"])
+            counts = f"{self.shard}: {counts_line(result['metrics'])}"
             context["counts"] = counts  # type: ignore[typeddict-unknown-key]
-            self.log.info("%s; the run so far: %s", counts, _bill(result["metrics"]["bill"]))
+            self.log.info("%s; the run so far: %s", counts, bill_line(result["metrics"]["bill"]))
         return result
 
 
@@ -74,13 +75,3 @@ class TranscriptShardsOperator(BaseOperator):
             raise AirflowFailException(str(error)) from error
         count = 0 if extract is None else extract.shards
         return [str(Shard(index, count)) for index in range(1, count + 1)]
-
-
-def _counts(shard: Shard, metrics: dict[str, Any]) -> str:
-    """Short enough for a column of the page."""
-    return f"{shard}: {metrics['answered']}/{metrics['passages']} passages, {metrics['pairs']} pairs"
-
-
-def _bill(bill: dict[str, Any]) -> str:
-    cost = f", {bill['cost']:.4f} {bill['currency']}" if "cost" in bill else ""
-    return f"{bill['requests']} requests, {bill['prompt_tokens'] + bill['completion_tokens']} tokens{cost}"
