@@ -148,7 +148,7 @@ def test_the_samples_are_valid_and_told_so_in_one_line(cli: Cli, language: str) 
     done = cli("validate", "--data", SAMPLES[language])
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
-    assert line.startswith("valid: recipe tiny; ")
+    assert line.startswith(f"valid: recipe tiny; {SAMPLES[language]}: ")
     assert line.endswith("; 0 rejected")
 
 

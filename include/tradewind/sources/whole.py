@@ -28,6 +28,8 @@ def read_json(path: Path) -> Any:
 
 def broken_json(path: Path, encoding: Encoding, line: int, column: int, message: str) -> UserError:
     """What is wrong where; with a guessed encoding, that the guess may be."""
+    if message == "Extra data":
+        message += ": one object a line? call it .jsonl"
     if encoding.not_utf8_at is not None:
         return UserError(
             f"{path}: byte {encoding.not_utf8_at}: not UTF-8, and read as {encoding.title} "
