@@ -71,7 +71,9 @@ CASES = {
         {"exam_data/e.json": "질문".encode("cp949")}, "exam_data/e.json: byte 0", "UTF-8"
     ),
     "transcript in another encoding": _data(
-        {"transcript_data/t.txt": b"na\xefve"}, "t.txt: byte 2: not UTF-8; convert", "iconv -f CP1252 -t UTF-8 FILE > NEW"
+        {"transcript_data/t.txt": b"na\xefve"},
+        "t.txt: byte 2: not UTF-8; convert",
+        "iconv -f CP1252 -t UTF-8 FILE > NEW",
     ),
     "nothing usable": _data({"term_data/t.json": [{"term": "t"}]}, "t.json: entry 0: no description"),
     "too few questions": _data({"term_data/t.json": glossary(12)}, "split.reworded: ", "split.min_items is 8", "raise"),

@@ -64,10 +64,10 @@ def test_a_missing_folder_is_told_when_the_first_is_asked_for(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("lines", "places"),
     [
-        ('{"fixed_text": "Question: A? Answer: b"}\n\n{"fixed_text": "Question: C? Answer: d Question: E?"}\n',
+        ('{"fixed_text": "Question: A? Answer: be"}\n\n{"fixed_text": "Question: C? Answer: de Question: E?"}\n',
          ["line 3, question 2"]),
-        ('{"fixed_text": "Question: A? Answer: b Question: C? Answer: d"}\n{"fixed_te', ["line 2"]),
-        ('{"fixed_text": "Question: A? Answer: b Question: C? Answer: d"}\n[7]\n{"fixed_text": ""}',
+        ('{"fixed_text": "Question: A? Answer: be Question: C? Answer: de"}\n{"fixed_te', ["line 2"]),
+        ('{"fixed_text": "Question: A? Answer: be Question: C? Answer: de"}\n[7]\n{"fixed_text": ""}',
          ["line 2", "line 3, fixed_text"]),
     ],
 )  # fmt: skip
