@@ -22,7 +22,7 @@ def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
     check_folder(data_dir)
     for read in (exam.read, glossary.read, qa.read, transcript.read, hub.read):
         yield from read(data_dir, config)
-    yield from folder.unknown_files(data_dir)
+    yield from folder.unknown_files(data_dir, config)
 
 
 def with_pairs(items: Iterable[Item], data_dir: Path) -> Iterator[Item]:
