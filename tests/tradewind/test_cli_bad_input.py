@@ -76,7 +76,12 @@ CASES = {
         "iconv -f CP1252 -t UTF-8 FILE > NEW",
     ),
     "nothing usable": _data({"term_data/t.json": [{"term": "t"}]}, "t.json: entry 0: no description"),
-    "too few questions": _data({"term_data/t.json": glossary(12)}, "split.reworded: ", "split.min_items is 8", "raise"),
+    "too few questions": _data(
+        {"term_data/t.json": glossary(12)},
+        "documents: too few held-out questions for an interval: split.reworded (0.3): 3 questions of 3 records, ",
+        "split.read (0.1): 2 questions of 1 record, split.unseen (0.1): 2 questions of 1 record; ",
+        "put into the recipe: split: {",
+    ),
 }
 
 
