@@ -152,14 +152,17 @@ def test_the_samples_are_valid_and_told_so_in_one_line(cli: Cli, language: str) 
     assert line.endswith("; 0 rejected")
 
 
-def test_the_files_with_rejections_are_told_with_count_and_first_reason(cli: Cli, write_documents: WriteDocuments) -> None:
+def test_the_files_with_rejections_are_told_with_count_and_first_reason(
+    cli: Cli, write_documents: WriteDocuments
+) -> None:
     bad: dict[str, Any] = {f"qa_data/{number:02}.jsonl": '{"question": "Q"}\n7\n' for number in range(12)}
     bad["term_data/a.json"] = [*glossary(60), glossary(1)[0]]
     done = cli("validate", "--data", write_documents(bad))
     assert (done.returncode, done.stderr) == (0, "")
     first, *lines = done.stdout.splitlines()
     assert first.endswith("; 26 rejected:")
-    assert lines[0] == "  qa_data/00.jsonl: 2, the first: line 1: no answer: no row has the column 'answer'; the columns are 'question'"
+    reason = "no answer: no row has the column 'answer'; the columns are 'question'"
+    assert lines[0] == f"  qa_data/00.jsonl: 2, the first: line 1: {reason}"
     assert lines[9].startswith("  qa_data/09.jsonl: 2, ")
     assert lines[10:] == ["  and 3 more files"]
 

@@ -145,7 +145,9 @@ def test_too_few_held_out_questions_name_the_kind_the_count_and_what_is_needed(k
         terms(5).split(SplitConfig.model_validate(shares | {"min_items": 9}), 1)
     message = str(raised.value)
     count = 2 if kind == "reworded" else 4
-    assert message.startswith(f"too few held-out questions for an interval: split.{kind} (0.3): {count} questions of 2 ")
+    assert message.startswith(
+        f"too few held-out questions for an interval: split.{kind} (0.3): {count} questions of 2 "
+    )
     assert "9 of 2 records or more are needed (split.min_items)" in message
     assert "of the 10 questions in these documents, in 5 groups of related records: add documents, to 18" in message
     assert "\n" not in message

@@ -27,13 +27,21 @@ def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     Of divisions into different numbers of shards the one that a shard was last made of counts.
 
     Raises:
-        UserError: a shard is missing, or was made with other settings or from other documents.
+        UserError: a shard is missing, or was made with other settings or from other documents; or no
+            passage of any has an answer.
     """
     if config.extract is None:
         return {}
     documents = digest(locate_documents(config.data_dir))
-    folders = [Shard(index, count).folder("extract") for index, count in _division(run_dir)]
+    division = _division(run_dir)
+    folders = [Shard(index, count).folder("extract") for index, count in division]
+    for index, count in division:
+        path = run_dir.result_file(Shard(index, count).folder("extract"))
+        if count > 1 and not path.is_file():
+            command = f"tradewind extract --shard {index}/{count} --run-dir {run_dir.path}"
+            raise UserError(f"{path}: no such file; run first: {command}")
     results = {folder: run_dir.result(folder) for folder in folders}
+    _check_answered([result.metrics for result in results.values()])
     found: dict[str, Artifact] = {}
     for folder, result in results.items():
         path = run_dir.result_file(folder)
@@ -42,6 +50,16 @@ def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
             raise UserError(f"{path}: its passages were cut otherwise than those of {folders[0]}; run it again")
         found |= {f"extract/{folder}/{name}": artifact for name, artifact in result.outputs.items()}
     return found
+
+
+def _check_answered(counts: list[dict[str, Any]]) -> None:
+    """A shard alone may hold a single passage, which a model may refuse; not so all of them."""
+    passages, answered = (sum(count.get(name, 0) for count in counts) for name in ("passages", "answered"))
+    if len(counts) > 1 and passages and not answered:
+        raise UserError(
+            f"extract: none of {passages} passages got a usable answer; rejected.jsonl of the shards says why; "
+            "mend that, then run the stage 'extract' again with extract.retry_failed: true"
+        )
 
 
 def _division(run_dir: RunDir) -> list[tuple[int, int]]:

@@ -50,12 +50,16 @@ def test_hidden_files_and_files_elsewhere_are_nobody_s_documents(write_documents
         ("Term_Data/b.json", "the folder 'Term_Data' is not read; did you mean 'term_data'?"),
         ("transcripts_data/2024/b.txt", "the folder 'transcripts_data' is not read; did you mean 'transcript_data'?"),
         ("term_data/old/b.json", "the folder 'term_data/old' is not read; put the file into 'term_data'"),
-        ("transcript_data/Success/b.jsonl", "the folder 'transcript_data/Success' is not read; did you mean "
-         "'transcript_data/success'?"),
-        ("transcript_data/success/a/b.jsonl", "the folder 'transcript_data/success/a' is not read; put the file into "
-         "'transcript_data/success'"),
+        (
+            "transcript_data/Success/b.jsonl",
+            "the folder 'transcript_data/Success' is not read; did you mean 'transcript_data/success'?",
+        ),
+        (
+            "transcript_data/success/a/b.jsonl",
+            "the folder 'transcript_data/success/a' is not read; put the file into 'transcript_data/success'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_in_a_folder_that_nobody_reads_is_rejected_with_the_folder_it_may_be_meant_for(
     write_documents: WriteDocuments, name: str, reason: str
 ) -> None:
