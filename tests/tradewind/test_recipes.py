@@ -104,7 +104,7 @@ def test_an_empty_recipe_is_the_defaults(recipe: Path, text: str) -> None:
         ("data: {near_duplicate_threshold: 0.2}\n", "1: data.near_duplicate_threshold: "),
         ("data: {push_to_hub: true}\n", "1: data: Value error, push_to_hub needs hub_dataset_id"),
         ("data:\n  quality: {min_answer: 9, max_answer: 8}\n", "2: data.quality: Value error, a minimum length"),
-        ("extract: {modle: m}\n", "1: extract.modle: unknown key; did you mean 'model'?"),
+        ("extract: {models: m}\n", "1: extract.models: unknown key; did you mean 'model'?"),
         ("extract:\n  model: m\n  wordings: 2\n  model: n\n", "4: extract.model: stated twice, first in line 2; "),
         ("split: {read: 0.1}\nadapt: {}\nsplit: {}\n", "3: split: stated twice, first in line 1; leave one out"),
         ("a: b\n- c\n", "2: not YAML"),
@@ -163,7 +163,7 @@ def test_overrides_win_over_the_recipe() -> None:
         ({"finetune": 3}, "override (--set): finetune: "),
         ({"seed": 7}, "override (--set): seed: "),
         ({"split": {"reed": 0.1}}, "override (--set): split.reed: unknown key; did you mean 'read'?"),
-        ({"extract.modle": "m"}, "override (--set): extract.modle: unknown key; did you mean 'model'?"),
+        ({"extract.models": "m"}, "override (--set): extract.models: unknown key; did you mean 'model'?"),
         ({"extract.wordings": 3}, "override (--set): extract.model: Field required"),
     ],
 )

@@ -68,6 +68,13 @@ def test_a_near_duplicate_is_rejected_with_what_it_repeats(prepared: Path) -> No
     assert [row["reason"] for row in others] == [f"near-duplicate question of term_data/a.json#1/{n}" for n in (1, 2)]
 
 
+def test_the_card_is_named_after_the_folder_and_not_after_its_place(prepared: Path) -> None:
+    for name in ("dataset_card.md", "dataset_card.html"):
+        card = (prepared / name).read_text(encoding="utf-8")
+        assert "tiny: documents" in card
+        assert str(prepared.parents[1]) not in card
+
+
 @pytest.mark.parametrize(
     ("texts", "told"),
     [
