@@ -102,7 +102,9 @@ def _settings(arguments: argparse.Namespace) -> RunConfig:
             overrides[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise UserError(f"--set {assignment}: the value is not YAML; quote it") from error
-    data = arguments.data or DEFAULT_DATA
+    if arguments.data is not None and not arguments.data.strip():
+        raise UserError("--data: empty; name the folder of your documents, or leave it out for the English samples")
+    data = DEFAULT_DATA if arguments.data is None else arguments.data
     return resolve(arguments.recipe or "tiny", data, 42 if arguments.seed is None else arguments.seed, overrides)
 
 
@@ -163,7 +165,7 @@ def _validate(arguments: argparse.Namespace) -> None:
     config = _settings(arguments)
     check_recipe(config)
     check_keys(config)
-    print(f"valid: recipe {config.recipe}; {survey(config)}")
+    print(f"valid: recipe {config.recipe}; {config.data_dir}: {survey(config)}")
 
 
 def _compare(arguments: argparse.Namespace) -> None:

@@ -59,6 +59,8 @@ class Counts:
     """What was counted while reading."""
 
     files: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    """The files of running text."""
     entries: int = 0
     """In all files, as their sources counted them."""
     converted: int = 0
@@ -135,6 +137,7 @@ def catalogue(items: Iterable[Item], folder: Path, config: DataConfig) -> Catalo
         elif isinstance(item, Rejected):
             reading.reject(item)
         elif isinstance(item, Passage):
+            reading.counts.texts.add(item.file)
             reading.passages.append(encode_line(Text(item.text)))
         else:
             reading.count(item)

@@ -15,6 +15,7 @@ from tradewind.catalogue import Catalogue, Stratum
 from tradewind.config import SplitConfig
 from tradewind.errors import UserError
 from tradewind.kinds import KINDS, Kind
+from tradewind.split_advice import proposal
 from tradewind.texts import Array, Hashes
 
 TRAIN = len(KINDS)
@@ -39,6 +40,11 @@ class Split:
         """How many pairs are trained on."""
         return int(np.count_nonzero(self.use_of == TRAIN))
 
+    @property
+    def pairs(self) -> int:
+        """How many pairs have a use."""
+        return int(np.count_nonzero(self.use_of != DROPPED))
+
 
 def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
     """Assign the pairs of each group of related records together, by their texts and `seed`.
@@ -50,9 +56,30 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
     last night has not learnt what is held out tonight.
 
     Raises:
-        UserError: a kind that the recipe asks for has fewer questions than `split.min_items`.
+        UserError: kinds that the recipe asks for have fewer questions than `split.min_items`; the line
+            holds shares that do for these documents, where there are some.
     """
-    first, group_of = _groups(catalogue)
+    groups = _groups(catalogue)
+    split = _assigned(catalogue, groups, config, seed)
+    if not split.train:
+        raise UserError("split: no pair is left to train on; lower split.read and split.unseen")
+    small = _too_small(catalogue, split, config)
+    if small:
+
+        def does(other: SplitConfig) -> bool:
+            found = _assigned(catalogue, groups, other, seed)
+            return 2 * found.train >= found.pairs and not _too_small(catalogue, found, other)
+
+        raise UserError(_complaint(config, small, proposal(config, small, does), split.pairs, len(groups[0])))
+    return split
+
+
+Groups = tuple[Array, Array]
+"""Each group's first record, in order, and the group of each record."""
+
+
+def _assigned(catalogue: Catalogue, groups: Groups, config: SplitConfig, seed: int) -> Split:
+    first, group_of = groups
     readable = np.ones(len(first), np.bool_)
     own = np.array([stratum.has_own_text for stratum in catalogue.strata], np.bool_)
     readable[group_of[~own[catalogue.stratum_of]]] = False
@@ -60,22 +87,20 @@ def split_pairs(catalogue: Catalogue, config: SplitConfig, seed: int) -> Split:
     drawn = _drawn(catalogue.text_hashes, f"{seed}")
     lot = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(lot, group_of, drawn)
-    for stratum, groups in _by_stratum(catalogue, first):
-        shuffled = groups[np.argsort(lot[groups], kind="stable")]
-        unseen = round(len(groups) * config.unseen)
-        read = round(len(groups) * config.read) if stratum.has_own_text else 0
+    for stratum, members in _by_stratum(catalogue, first):
+        shuffled = members[np.argsort(lot[members], kind="stable")]
+        unseen = round(len(members) * config.unseen)
+        read = round(len(members) * config.read) if stratum.has_own_text else 0
         left = shuffled[unseen:]
         use_of_group[shuffled[:unseen]] = KINDS.index("unseen")
         use_of_group[left[readable[left]][:read]] = KINDS.index("read")
     use_of_record = use_of_group[group_of]
     use_of = np.where(catalogue.twin_of < 0, use_of_record[catalogue.record_of], DROPPED).astype(np.int8)
     use_of[_wordings(catalogue, use_of, config.reworded, seed)] = KINDS.index("reworded")
-    _check(catalogue, use_of, config)
     return Split(use_of, use_of_record == KINDS.index("unseen"))
 
 
-def _groups(catalogue: Catalogue) -> tuple[Array, Array]:
-    """Each group's first record, in order, and the group of each record."""
+def _groups(catalogue: Catalogue) -> Groups:
     hashes, records = catalogue.ties
     order = np.argsort(hashes)
     same = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
@@ -129,19 +154,31 @@ def _mixed(values: Hashes) -> Hashes:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _check(catalogue: Catalogue, use_of: npt.NDArray[np.int8], config: SplitConfig) -> None:
-    if not np.any(use_of == TRAIN):
-        raise UserError("split: no pair is left to train on; lower split.read and split.unseen")
+def _too_small(catalogue: Catalogue, split: Split, config: SplitConfig) -> dict[Kind, str]:
+    """The kinds that are asked for and too small for an interval, each with what it holds out."""
+    small: dict[Kind, str] = {}
     for code, kind in enumerate(KINDS):
-        held = np.flatnonzero(use_of == code)
-        share, n = getattr(config, kind), len(held)
-        if share > 0 and n < config.min_items:
-            raise UserError(
-                f"split.{kind}: {share} of these documents gives {n} held-out questions, too few for an interval "
-                f"(split.min_items is {config.min_items}); raise the share, add documents, or set it to 0"
-            )
-        if share > 0 and len(np.unique(catalogue.record_of[held])) < 2:
-            raise UserError(
-                f"split.{kind}: all {n} held-out questions come from one record, too few for an interval; "
-                f"raise the share, add documents, or set it to 0"
-            )
+        held = np.flatnonzero(split.use_of == code)
+        records = len(np.unique(catalogue.record_of[held]))
+        if getattr(config, kind) > 0 and (len(held) < config.min_items or records < 2):
+            small[kind] = f"{_count(len(held), 'question')} of {_count(records, 'record')}"
+    return small
+
+
+def _complaint(config: SplitConfig, small: dict[Kind, str], shares: str | None, pairs: int, groups: int) -> str:
+    told = ", ".join(f"split.{kind} ({getattr(config, kind)}): {held}" for kind, held in small.items())
+    fault = (
+        f"too few held-out questions for an interval: {told}; "
+        f"{config.min_items} of 2 records or more are needed (split.min_items)"
+    )
+    if shares:
+        return f"{fault}; put into the recipe: {shares}; or add documents"
+    return (
+        f"{fault}; no shares give them of the {_count(pairs, 'question')} in these documents, "
+        f"in {_count(groups, 'group')} of related records: add documents, to {2 * config.min_items} questions "
+        "or more in several groups, or lower split.min_items"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

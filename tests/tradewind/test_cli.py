@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import tradewind
-from documents import SAMPLES, Cli, complaint, rows
+from documents import SAMPLES, Cli, WriteDocuments, complaint, glossary, rows
 
 OUTPUTS = [
     "corpus.jsonl", "dataset", "dataset_card.html", "dataset_card.md", "heldout.jsonl", "read.conversational.jsonl",
@@ -148,8 +148,29 @@ def test_the_samples_are_valid_and_told_so_in_one_line(cli: Cli, language: str) 
     done = cli("validate", "--data", SAMPLES[language])
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = done.stdout.splitlines()
-    assert line.startswith("valid: recipe tiny; ")
+    assert line.startswith(f"valid: recipe tiny; {SAMPLES[language]}: ")
     assert line.endswith("; 0 rejected")
+
+
+def test_the_files_with_rejections_are_told_with_count_and_first_reason(
+    cli: Cli, write_documents: WriteDocuments
+) -> None:
+    bad: dict[str, Any] = {f"qa_data/{number:02}.jsonl": '{"question": "Q"}\n7\n' for number in range(12)}
+    bad["term_data/a.json"] = [*glossary(60), glossary(1)[0]]
+    done = cli("validate", "--data", write_documents(bad))
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *lines = done.stdout.splitlines()
+    assert first.endswith("; 26 rejected:")
+    reason = "no answer: no row has the column 'answer'; the columns are 'question'"
+    assert lines[0] == f"  qa_data/00.jsonl: 2, the first: line 1: {reason}"
+    assert lines[9].startswith("  qa_data/09.jsonl: 2, ")
+    assert lines[10:] == ["  and 3 more files"]
+
+
+def test_near_duplicates_are_told_with_their_file(cli: Cli, write_documents: WriteDocuments) -> None:
+    done = cli("validate", "--data", write_documents({"term_data/a.json": [*glossary(60), glossary(1)[0]]}))
+    (told,) = done.stdout.splitlines()[1:]
+    assert told.startswith("  term_data/a.json: 2, the first: term_data/a.json#60/1: near-duplicate question of ")
 
 
 def test_other_people_s_documents_are_checked_too(cli: Cli, others_glossary: Path) -> None:

@@ -53,17 +53,35 @@ CASES = {
         "--data", "embedded:fr", told=("data 'embedded:fr': unknown; embedded are embedded:en",)
     ),
     "missing folder": _options("--data", "absent", told=("absent: no such folder; ", "--data")),
+    "no folder": _options("--data", "", told=("--data: empty; name the folder of your documents",)),
+    "a file for the folder": Case(
+        lambda folder: ["--data", write_files(folder, {"some.csv": "term,description\n"}) / "some.csv"],
+        ("some.csv: is a file; ", "term_data/", "name the folder above"),
+    ),
     "empty folder": _data({}, "documents: holds no documents; put some into exam_data/*.json"),
     "folders without files": _data({"term_data/.keep": ""}, "documents: holds no documents"),
     "broken JSON": _data({"term_data/t.json": '[\n {"term": }]'}, "term_data/t.json:2:11: broken JSON", "mend"),
+    "lines in a file of one object": _data(
+        {"exam_data/e.json": '{"fixed_text": ""}\n{"fixed_text": ""}'}, "e.json:2:1: broken JSON", "call it .jsonl"
+    ),
+    "lines in a file of one list": _data(
+        {"term_data/t.json": '{"term": "t"}\n{"term": "u"}'}, "t.json:2:1: broken JSON", "call it .jsonl"
+    ),
     "documents in another encoding": _data(
         {"exam_data/e.json": "질문".encode("cp949")}, "exam_data/e.json: byte 0", "UTF-8"
     ),
     "transcript in another encoding": _data(
-        {"transcript_data/t.txt": b"na\xefve"}, "t.txt: byte 2: not UTF-8; convert"
+        {"transcript_data/t.txt": b"na\xefve"},
+        "t.txt: byte 2: not UTF-8; convert",
+        "iconv -f CP1252 -t UTF-8 FILE > NEW",
     ),
     "nothing usable": _data({"term_data/t.json": [{"term": "t"}]}, "t.json: entry 0: no description"),
-    "too few questions": _data({"term_data/t.json": glossary(12)}, "split.reworded: ", "split.min_items is 8", "raise"),
+    "too few questions": _data(
+        {"term_data/t.json": glossary(12)},
+        "documents: too few held-out questions for an interval: split.reworded (0.3): 3 questions of 3 records, ",
+        "split.read (0.1): 2 questions of 1 record, split.unseen (0.1): 2 questions of 1 record; ",
+        "put into the recipe: split: {",
+    ),
 }
 
 

@@ -107,6 +107,9 @@ def test_an_empty_recipe_is_the_defaults(recipe: Path, text: str) -> None:
         ("gate: {require: []}\n", "1: gate.require: Tuple should have at least 1 item after validation, not 0"),
         ("gate: {no_loss: [{metric: bleu}]}\n", "1: gate.no_loss.0.metric: Input should be 'semscore', 'chrf'"),
         ("data:\n  quality: {min_answer: 9, max_answer: 8}\n", "2: data.quality: Value error, a minimum length"),
+        ("extract: {models: m}\n", "1: extract.models: unknown key; did you mean 'model'?"),
+        ("extract:\n  model: m\n  wordings: 2\n  model: n\n", "4: extract.model: stated twice, first in line 2; "),
+        ("split: {read: 0.1}\nadapt: {}\nsplit: {}\n", "3: split: stated twice, first in line 1; leave one out"),
         ("a: b\n- c\n", "2: not YAML"),
         ("model: {dtype: [float32\n", "not YAML"),
         ("- model\n", "1: a recipe is a mapping of settings, not a list"),
@@ -164,15 +167,35 @@ def test_overrides_win_over_the_recipe() -> None:
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        ({"finetune.lr": 1}, "override: finetune.lr: unknown key"),
-        ({"nothing": 1}, "override: nothing: unknown key"),
-        ({"split.read": "lots"}, "override: split.read: Input should be a valid number"),
-        ({"finetune": 3}, "override: finetune: "),
-        ({"seed": 7}, "override: seed: "),
+        ({"finetune.lr": 1}, "override (--set): finetune.lr: unknown key"),
+        ({"nothing": 1}, "override (--set): nothing: unknown key"),
+        ({"split.read": "lots"}, "override (--set): split.read: Input should be a valid number"),
+        ({"finetune": 3}, "override (--set): finetune: "),
+        ({"seed": 7}, "override (--set): seed: "),
+        ({"split": {"reed": 0.1}}, "override (--set): split.reed: unknown key; did you mean 'read'?"),
+        ({"extract.models": "m"}, "override (--set): extract.models: unknown key; did you mean 'model'?"),
+        ({"extract.wordings": 3}, "override (--set): extract.model: Field required"),
     ],
 )
 def test_a_wrong_override_is_told_as_one(overrides: dict[str, Any], told: str) -> None:
     assert _fault("tiny", overrides).startswith(told)
+
+
+def test_a_fault_of_the_recipe_is_not_laid_on_an_override_beside_it(recipe: Path) -> None:
+    recipe.write_text("split:\n  reed: 0.1\n")
+    assert _fault(recipe, {"split.unseen": 0.2}).startswith(f"{recipe}:2: split.reed: unknown key")
+
+
+@pytest.mark.parametrize("block", ["extract", "evaluate.judge"])
+def test_a_key_in_place_of_its_variable_s_name_is_not_printed(recipe: Path, block: str) -> None:
+    above, _, name = block.rpartition(".")
+    recipe.write_text(f"{above}:\n  " * bool(above) + f"{name}: {{model: m, api_key_env: sk-12345}}\n")
+    stated = _fault(recipe)
+    assert stated.startswith(f"{recipe}:{1 + bool(above)}: {block}.api_key_env: ")
+    assert "the NAME of an environment variable, not the key" in stated
+    overridden = _fault("tiny", {f"{block}.model": "m", f"{block}.api_key_env": "sk-12345"})
+    assert overridden.startswith(f"override (--set): {block}.api_key_env: ")
+    assert "sk-12345" not in stated + overridden
 
 
 @pytest.mark.parametrize("template", ["{term:d}", "{term!z}", "{term[0][1]}"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from splitting import Sample, Split
 from tradewind.config import SplitConfig
@@ -132,21 +133,63 @@ def test_a_share_of_zero_turns_a_kind_off(terms: Terms) -> None:
 def test_a_fact_with_one_wording_is_never_held_out_as_reworded(terms: Terms) -> None:
     sample = terms(20, wordings=1)
     split = sample.split(SplitConfig(reworded=0, read=0.4, unseen=0.4), 1)
-    with pytest.raises(UserError, match=r"split\.reworded"):
+    with pytest.raises(UserError, match=r"split\.reworded \(0\.9\): 0 questions"):
         sample.split(SplitConfig(reworded=0.9, read=0, unseen=0), 1)
     assert len(split.train) == 4
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_too_few_held_out_questions_name_the_kind_the_count_and_the_way_out(kind: Kind, terms: Terms) -> None:
+def test_too_few_held_out_questions_name_the_kind_the_count_and_what_is_needed(kind: Kind, terms: Terms) -> None:
     shares = dict.fromkeys(KINDS, 0.0) | {kind: 0.3}
     with pytest.raises(UserError) as raised:
         terms(5).split(SplitConfig.model_validate(shares | {"min_items": 9}), 1)
     message = str(raised.value)
-    assert message.startswith(f"split.{kind}: 0.3 of these documents gives ")
-    assert "split.min_items is 9" in message
-    assert "raise the share" in message
+    count = 2 if kind == "reworded" else 4
+    assert message.startswith(
+        f"too few held-out questions for an interval: split.{kind} (0.3): {count} questions of 2 "
+    )
+    assert "9 of 2 records or more are needed (split.min_items)" in message
+    assert "of the 10 questions in these documents, in 5 groups of related records: add documents, to 18" in message
     assert "\n" not in message
+
+
+def test_every_kind_that_is_too_small_is_told_at_once_with_shares_that_do(terms: Terms) -> None:
+    sample = terms(30)
+    with pytest.raises(UserError) as raised:
+        sample.split(SplitConfig(), 1)
+    message = str(raised.value)
+    assert all(f"split.{kind} ({share}): {held} questions of " in message for kind, share, held in (
+        ("reworded", 0.3, 7), ("read", 0.1, 6), ("unseen", 0.1, 6)
+    ))  # fmt: skip
+    proposed = yaml.safe_load(message.partition("put into the recipe:")[2].partition(";")[0])
+    split = sample.split(SplitConfig.model_validate(proposed["split"]), 1)
+    assert all(len(split.heldout[kind]) >= 8 for kind in KINDS)
+    assert len(split.train) >= 30
+
+
+@pytest.mark.parametrize("count", range(9, 40, 3))
+@pytest.mark.parametrize("wordings", [1, 2])
+def test_a_proposed_split_works_and_one_is_proposed_wherever_there_is_one(
+    terms: Terms, count: int, wordings: int
+) -> None:
+    sample = terms(count, wordings=wordings)
+    try:
+        sample.split(SplitConfig(), 3)
+    except UserError as error:
+        proposal = str(error).partition("put into the recipe:")[2].partition(";")[0]
+        if not proposal:
+            assert count * wordings < 20
+            return
+        shares = yaml.safe_load(proposal)["split"]
+        split = sample.split(SplitConfig.model_validate(shares), 3)
+        assert sum(map(bool, shares.values())) >= 1
+        assert all((len(split.heldout[kind]) >= 8) == (share > 0) for kind, share in shares.items())
+        assert wordings == 2 or shares["reworded"] == 0
+
+
+def test_one_question_is_told_in_the_singular(terms: Terms) -> None:
+    with pytest.raises(UserError, match=r"split\.unseen \(0\.1\): 1 question of 1 record; 8 of"):
+        terms(10, wordings=1).split(SplitConfig(reworded=0, read=0, unseen=0.1), 1)
 
 
 def test_shares_that_leave_nothing_to_train_on_are_told(terms: Terms) -> None:

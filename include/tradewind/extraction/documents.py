@@ -18,27 +18,27 @@ _FOLDER = "transcript_data"
 
 
 def unextracted(data_dir: Path, config: DataConfig) -> list[Passage]:
-    """The passages of every text whose pairs are not there already.
+    """The passages of every text whose pairs are not there already; how many texts are left out is logged.
 
     Raises:
         UserError: as `transcript.read` does.
     """
-    done = extracted(data_dir)
+    done = have_pairs(data_dir)
+    if done:
+        count = len({name for _, name in files_of(data_dir, _FOLDER)})
+        log.info("extract: %d of %d texts have their pairs in %s and are left out", len(done), count, PAIRS)
     found = (item for item in transcript.read(data_dir, config) if isinstance(item, Passage))
     return [passage for passage in found if passage.file not in done]
 
 
-def extracted(data_dir: Path) -> set[str]:
-    """The texts whose pairs are there already; how many these are is logged.
+def have_pairs(data_dir: Path) -> set[str]:
+    """The texts whose pairs are there already.
 
     The pairs of `lecture.txt` stand in `success/lecture.txt.jsonl`, or in `success/lecture.jsonl` where no other
     text is called `lecture`: of two, none is left out, since one file cannot tell whose pairs it holds.
     """
     texts = {name for _, name in files_of(data_dir, _FOLDER)}
-    done = _named(texts, {_composed(path.stem) for path, _ in files_of(data_dir, PAIRS)})
-    if done:
-        log.info("extract: %d of %d texts have their pairs in %s and are left out", len(done), len(texts), PAIRS)
-    return done
+    return _named(texts, {_composed(path.stem) for path, _ in files_of(data_dir, PAIRS)})
 
 
 def _named(texts: set[str], pairs: set[str]) -> set[str]:

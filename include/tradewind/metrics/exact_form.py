@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from tradewind.sources.exam import options_of
+from tradewind.sources.options import options_in
 
-_NUMBERED = re.compile(r"\(?\s*([1-9])\s*(?:[.):]|번)?\s*(.*)", re.DOTALL)
+Forms = Mapping[str, str]
+"""The texts that an answer is to be one of, by their labels (1, 2, ... or A, B, ...); a term has the label ""."""
+
+_LABELLED = re.compile(r"\(?\s*([1-9A-Ia-i])(?![0-9A-Za-z])\s*([.):]|번)?\s*(.*)", re.DOTALL)
 
 
-def exact_forms(item: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The texts that a held-out question's answer is to be one of.
+def exact_forms(item: Mapping[str, Any]) -> Forms | None:
+    """What a held-out question's answer is to be one of.
 
-    All options of an exam question, in order; of a glossary entry that asks for its term, the term alone; None where
-    the answer is free text.
+    All options of an exam question; of a glossary entry that asks for its term, the term alone; None where the
+    answer is free text.
     """
     if item["source"] == "exam":
-        return tuple(options_of(item["question"])[1]) or None
+        found = (options for options in options_in(item["question"]) if options.named(item["answer"]) is not None)
+        options = next(found, None)
+        return None if options is None else options.texts
     # A glossary's context reads "term: description" or "term (English term): description".
     if item["source"] == "term" and item["context"].startswith((f"{item['answer']}:", f"{item['answer']} (")):
-        return (item["answer"],)
+        return {"": item["answer"]}
     return None
 
 
-def chosen_form(answer: str, forms: Sequence[str]) -> str | None:
-    """Which of several options an answer names: `2. text`, `2`, `(2)`, `2번` or the option's text; None: none of them.
+def chosen_form(answer: str, forms: Forms) -> str | None:
+    """The label of the option that an answer names: by `2. text`, `2`, `(2)`, `2번` or the text; None: none of them.
 
-    A number beside another option's text names neither. The only form of a term has to be there in full.
+    A label beside another option's text names neither. The only form of a term has to be there in full.
     """
-    plain = normalised(answer)
-    by_text = {normalised(form): form for form in forms}
-    if plain in by_text:
-        return by_text[plain]
-    numbered = _NUMBERED.fullmatch(unicodedata.normalize("NFKC", answer).strip())
-    if len(forms) > 1 and numbered and int(numbered[1]) <= len(forms):
-        form = forms[int(numbered[1]) - 1]
-        if normalised(numbered[2]) in ("", normalised(form)):
-            return form
-    return None
+    by_text = {normalised(form): label for label, form in forms.items()}
+    chosen = by_text.get(normalised(answer))
+    labelled = _LABELLED.fullmatch(unicodedata.normalize("NFKC", answer).strip())
+    for label, form in forms.items():
+        if labelled and label and labelled[1].casefold() == label.casefold():
+            if normalised(labelled[3]) in ("", normalised(form)):
+                return label
+            return None if labelled[2] else chosen  # a bare "A" may be an article
+    return chosen
 
 
 def normalised(text: str) -> str:

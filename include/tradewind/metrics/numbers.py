@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tradewind.metrics.exact_form import chosen_form
+from tradewind.metrics.exact_form import Forms, chosen_form
 from tradewind.numbers.amounts import given, is_given, stated
 
 
 def numbers(
-    answers: Sequence[str], references: Sequence[str], forms: Sequence[Sequence[str] | None]
+    answers: Sequence[str], references: Sequence[str], forms: Sequence[Forms | None]
 ) -> npt.NDArray[np.float64]:
     """F1 of the amounts of answer and reference, in digits or words; NaN where the reference states none.
 
@@ -36,5 +36,6 @@ def numbers(
     return np.asarray(scores, dtype=np.float64)
 
 
-def _spelled_out(answer: str, forms: Sequence[str] | None) -> str:
-    return chosen_form(answer, forms or ()) or answer
+def _spelled_out(answer: str, forms: Forms | None) -> str:
+    label = chosen_form(answer, forms) if forms else None
+    return answer if forms is None or label is None else forms[label]

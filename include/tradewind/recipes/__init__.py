@@ -87,16 +87,21 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
     if not isinstance(stated, dict):
         raise UserError(f"{path}:1: a recipe is a mapping of settings, not a {type(stated).__name__}")
     lines: dict[Key, int] = {}
-    _number(node, (), lines)
+    _number(node, (), lines, path)
     return stated, lines
 
 
-def _number(node: Any, key: Key, lines: dict[Key, int]) -> None:
+def _number(node: Any, key: Key, lines: dict[Key, int], path: Path) -> None:
+    """Enter each key's line; of a key that is stated twice YAML would silently take the last."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
             inner = (*key, yaml.safe_load(name.value) if isinstance(name, yaml.ScalarNode) else str(name.value))
-            lines[inner] = name.start_mark.line + 1
-            _number(value, inner, lines)
+            line = name.start_mark.line + 1
+            if inner in lines:
+                place = f"{path}:{line}: {'.'.join(map(str, inner))}"
+                raise UserError(f"{place}: stated twice, first in line {lines[inner]}; leave one out")
+            lines[inner] = line
+            _number(value, inner, lines, path)
 
 
 def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
@@ -112,16 +117,33 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one_line(error: ValidationError, path: Path, lines: Mapping[Key, int], overridden: set[str]) -> str:
-    first = error.errors()[0]
-    key = tuple(part for part in first["loc"])
+    errors = error.errors()
+    # A misspelt key leaves the right one missing: what is unknown says more.
+    first = next((fault for fault in errors if fault["type"] == "extra_forbidden"), errors[0])
+    key = first["loc"]
     dotted = ".".join(str(part) for part in key)
-    line = next((lines[key[:end]] for end in range(len(key), 0, -1) if key[:end] in lines), None)
-    place = "override" if dotted in overridden else f"{path}:{line}" if line else str(path)
+    place = _place(key, path, lines, overridden)
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(key[-1]), _fields_at(key[:-1]), n=1)
         return f"{place}: {dotted}: unknown key" + (f"; did you mean '{near[0]}'?" if near else "")
+    if "api_key_env" in key:  # what stands there is likely the key
+        return f"{place}: {dotted}: write the NAME of an environment variable, not the key; such as OPENAI_API_KEY"
     got = "" if isinstance(first["input"], dict | bytes) else f" (got {first['input']!r})"
     return f"{place}: {dotted or 'recipe'}: {first['msg']}{got}"
+
+
+def _place(key: Key, path: Path, lines: Mapping[Key, int], overridden: set[str]) -> str:
+    """Where a key was stated; of one that was not, where the deepest block about it was."""
+    stated = {tuple(dotted.split(".")) for dotted in overridden}
+    for end in range(len(key), 0, -1):
+        block = tuple(map(str, key[:end]))
+        if block in stated:
+            return "override (--set)"
+        if key[:end] in lines:
+            return f"{path}:{lines[key[:end]]}"
+        if any(other[:end] == block for other in stated):
+            return "override (--set)"
+    return str(path)
 
 
 def _fields_at(key: Key) -> list[str]:

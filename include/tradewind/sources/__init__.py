@@ -8,6 +8,7 @@ from pathlib import Path
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
 from tradewind.sources import exam, folder, glossary, hub, qa, transcript
+from tradewind.sources.location import check_folder
 from tradewind.sources.record import Item, Record, Rejected, SourceFile
 
 
@@ -18,11 +19,10 @@ def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
         UserError: the folder is missing, or a file in it cannot be read at all: it is not JSON, not
             Parquet, or in no known encoding. The line names the file, the place and what to do.
     """
-    if not data_dir.is_dir():
-        raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")
+    check_folder(data_dir)
     for read in (exam.read, glossary.read, qa.read, transcript.read, hub.read):
         yield from read(data_dir, config)
-    yield from folder.unknown_files(data_dir)
+    yield from folder.unknown_files(data_dir, config)
 
 
 def with_pairs(items: Iterable[Item], data_dir: Path) -> Iterator[Item]:

@@ -50,7 +50,8 @@ def encoding_of(path: Path) -> Encoding:
     if not marked and _first_fault(path, "cp949") is None and _is_korean(_head(path, _BLOCK)):
         return Encoding("cp949", fault)
     raise UserError(
-        f"{path}: byte {fault}: not {(marked or 'utf-8').upper()}; convert it, for example with iconv -t UTF-8"
+        f"{path}: byte {fault}: not {(marked or 'utf-8').upper()}; "
+        "convert it, for example with iconv -f CP1252 -t UTF-8 FILE > NEW"
     )
 
 

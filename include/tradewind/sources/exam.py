@@ -12,6 +12,7 @@ from tradewind.config import DataConfig
 from tradewind.sources.encoding import encoding_of_lines
 from tradewind.sources.folder import files_of
 from tradewind.sources.lines import lines, too_long
+from tradewind.sources.options import Options, is_lone_label, options_in
 from tradewind.sources.record import Item, Pair, Record, Rejected, SourceFile, is_broken, language_of, one_line
 from tradewind.sources.tables.json_lines import broken_line
 from tradewind.sources.whole import read_json
@@ -21,12 +22,11 @@ Paper = tuple[int, list[Record | Rejected]]
 
 _QUESTION = re.compile(r"(?:질문|Question)\s*:")
 _ANSWER = re.compile(r"(?:정답|Answer)\s*:")
-_OPTION = re.compile(r"(?:^|\s)([1-9])\.\s*(?=[^\d\s])|(?:^|\s)([1-9])\.\s+")
 _GLUED_OPTION = re.compile(r"(?<=[^\d\s])([.?!])([1-9])\.(?=\D)\s*")
 
 
 def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
-    """The questions of every exam file, `{"fixed_text": "Question: ... Answer: ..."}`, or one of these a line."""
+    """The questions of every exam file, `{"fixed_text": "Question: ... Answer: ..."}`, a list or lines of these."""
     for path, name in files_of(data_dir, "exam_data"):
         entries = 0
         for count, items in _papers(path, name, config.max_line_bytes):
@@ -48,7 +48,12 @@ def _papers(path: Path, name: str, limit: int) -> Iterator[Paper]:
     elif path.stat().st_size > limit:
         yield 1, [Rejected.of(name, "top level", too_long("document", limit), "")]
     else:
-        yield _paper(read_json(path), name)
+        document = read_json(path)
+        if not isinstance(document, list):
+            yield _paper(document, name)
+        else:
+            for index, entry in enumerate(document):
+                yield _paper(entry, name, ("entry", index))
 
 
 def _lines(path: Path, name: str, limit: int) -> Iterator[Paper]:
@@ -61,16 +66,16 @@ def _lines(path: Path, name: str, limit: int) -> Iterator[Paper]:
             except (ValueError, RecursionError) as error:
                 yield 1, [Rejected.of(name, f"line {line.number}", broken_line(error), line.text)]
             else:
-                yield _paper(document, name, line.number)
+                yield _paper(document, name, ("line", line.number))
 
 
-def _paper(document: Any, name: str, line: int | None = None) -> Paper:
-    """The questions of one object; on a line, its number stands in ids and places."""
-    key, within = (f"{name}#{line}.", f"line {line}, ") if line else (f"{name}#", "")
+def _paper(document: Any, name: str, at: tuple[str, int] | None = None) -> Paper:
+    """The questions of one object; of one among others in its file, the place stands in ids and places."""
+    place = f"{at[0]} {at[1]}" if at else "top level"
+    key, within = (f"{name}#{at[1]}.", f"{place}, ") if at else (f"{name}#", "")
     text = document.get("fixed_text") if isinstance(document, dict) else None
     if not isinstance(text, str):
-        reason = 'no "fixed_text" with the questions as one text'
-        return 1, [Rejected.of(name, f"line {line}" if line else "top level", reason, document)]
+        return 1, [Rejected.of(name, place, 'no "fixed_text" with the questions as one text', document)]
     head, *blocks = _QUESTION.split(set_options_apart(text))
     items: list[Record | Rejected] = []
     if head.strip():
@@ -88,46 +93,28 @@ def _question(block: str, file: str, record_id: str) -> Record | str:
     parts = [one_line(part) for part in _ANSWER.split(block)]
     if len(parts) != 2 or not parts[1]:
         return "no answer" if len(parts) < 2 or not parts[-1] else "two answers"
-    question, options = options_of(parts[0])
-    answer = _resolve(parts[1], options)
+    stem, answer, fault = _resolve(*parts)
     if is_broken(block):
         return "half of a character"
-    if not question:
+    if not stem:
         return "no question text"
-    if answer is None:
-        return f"the answer '{parts[1]}' is none of the {len(options)} options"
+    if fault:
+        return fault
     pair = Pair(f"{record_id}/1", f"{record_id}/1", parts[0], answer, parts[0])
     text = f"{parts[0]} {answer}"
     return Record(record_id, "exam", file, language_of(text), text, (pair,), has_own_text=False)
 
 
-def options_of(text: str) -> tuple[str, list[str]]:
-    """The question and its options, which are numbered 1, 2, 3 ... in order."""
-    starts: list[re.Match[str]] = []
-    for match in _OPTION.finditer(text):
-        if int(match[1] or match[2]) == len(starts) + 1:
-            starts.append(match)
-    if len(starts) < 2:
-        return text, []
-    ends = [match.start() for match in starts[1:]] + [len(text)]
-    options = [text[match.end() : end].strip() for match, end in zip(starts, ends, strict=True)]
-    return text[: starts[0].start()].strip(), options
-
-
-def _resolve(answer: str, options: list[str]) -> str | None:
-    """`3`, `3.`, `3. text` or the option's text, as `3. text`; None where that is no option."""
-    if not options:
-        return answer
-    numbered = re.fullmatch(r"([1-9])\s*[.)번]?\s*(.*)", answer)
-    if numbered and int(numbered[1]) <= len(options):
-        option = options[int(numbered[1]) - 1]
-        if not numbered[2] or _same(numbered[2], option):
-            return f"{numbered[1]}. {option}"
-    for number, option in enumerate(options, 1):
-        if _same(answer, option):
-            return f"{number}. {option}"
-    return None
-
-
-def _same(one: str, other: str) -> bool:
-    return one.rstrip(".").casefold() == other.rstrip(".").casefold()
+def _resolve(question: str, given: str) -> tuple[str, str, str | None]:
+    """The question without its options, the answer with its option's text, and what is wrong with it."""
+    likely: Options | None = None
+    for options in options_in(question):
+        if (answer := options.named(given)) is not None:
+            return options.stem, answer, None
+        likely = likely or (options if options.certain else None)
+    if likely is not None:
+        return likely.stem, given, f"the answer '{given}' is none of the {len(likely.texts)} options"
+    if question and is_lone_label(given):
+        told = "write them 'A. text', 'A) text' or '(A) text', or with numbers, two or more in order"
+        return question, given, f"the answer '{given}' names an option, and the question has none; {told}"
+    return question, given, None

@@ -25,3 +25,14 @@ def locate_documents(data: str) -> Path:
         known = ", ".join(f"{EMBEDDED}{language}" for language in _LANGUAGES)
         raise UserError(f"data '{data}': unknown; embedded are {known}")
     return SAMPLES / name
+
+
+def check_folder(data_dir: Path) -> None:
+    """UserError where documents cannot lie there."""
+    if data_dir.is_file():
+        raise UserError(
+            f"{data_dir}: is a file; put it into term_data/, qa_data/ or another folder of those that are read, "
+            "and name the folder above that one with --data"
+        )
+    if not data_dir.is_dir():
+        raise UserError(f"{data_dir}: no such folder; name the folder of your documents with --data")

@@ -28,9 +28,10 @@ def read_json(path: Path) -> Any:
 
 def broken_json(path: Path, encoding: Encoding, line: int, column: int, message: str) -> UserError:
     """What is wrong where; with a guessed encoding, that the guess may be."""
+    lines = "one object a line? call it .jsonl; else " if message == "Extra data" else ""
     if encoding.not_utf8_at is not None:
         return UserError(
             f"{path}: byte {encoding.not_utf8_at}: not UTF-8, and read as {encoding.title} "
-            f"broken JSON at {line}:{column} ({message}); mend, convert or remove the file"
+            f"broken JSON at {line}:{column} ({message}); {lines}mend, convert or remove the file"
         )
-    return UserError(f"{path}:{line}:{column}: broken JSON ({message}); mend or remove the file")
+    return UserError(f"{path}:{line}:{column}: broken JSON ({message}); {lines}mend or remove the file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tradewind.dataset_files import write_dataset_files
@@ -18,7 +19,8 @@ def publish_data_set(stage: StageRun) -> None:
         AssertionError: a record does not keep to its kind: a fault of ours.
     """
     work, config = stage.work, stage.config
-    name = config.data.hub_dataset_id or f"{config.recipe}: {config.data_dir}"
+    # The folder's own name: where it lies on this machine is nobody's matter who gets the card.
+    name = config.data.hub_dataset_id or f"{config.recipe}: {Path(config.data_dir).name}"
     write_dataset_card(work, work, title=name, config=config, accounting=_accounting(stage.metrics))
     stage.outputs += [CARD, PAGE, *write_dataset_files(work, work)]
     if config.data.push_to_hub:

@@ -14,6 +14,7 @@ from typing import Any
 from tradewind.asking.asker import Asker
 from tradewind.asking.batch import Batches
 from tradewind.asking.each import each
+from tradewind.asking.server import most_tokens
 from tradewind.asking.store import AnswerStore, answers_file
 from tradewind.config import ExtractConfig
 from tradewind.errors import TemporaryError, UserError
@@ -22,12 +23,16 @@ from tradewind.extraction.draw import Drawn, Unanswered, asking, draw, fill_by_b
 from tradewind.extraction.keep import Kept, doubted, keep, ungrounded
 from tradewind.extraction.nearness import Vectors
 from tradewind.extraction.passages import Chunk, check_groups, chunks, cut_digest
+from tradewind.extraction.prompts import extraction
 from tradewind.extraction.reply import Candidate
 from tradewind.files import write_jsonl
 from tradewind.models import base_source
 from tradewind.preflight import server_key
-from tradewind.sources.location import locate_documents
+from tradewind.shard import WHOLE
+from tradewind.sources.location import check_folder, locate_documents
 from tradewind.stages.stage_run import StageRun, StageSkipped
+
+_NOT_ASKED = "not asked: "
 
 
 def run(stage: StageRun) -> None:
@@ -37,26 +42,32 @@ def run(stage: StageRun) -> None:
         raise StageSkipped("the recipe draws no pairs from running text (it has no block extract)")
     server_key(config, "extract")
     data_dir = locate_documents(stage.config.data_dir)
+    check_folder(data_dir)
     documents = digest(data_dir)
     cut = list(_chunks(stage, config, data_dir))
     check_groups(cut, stage.config, data_dir)
     mine = [chunk for place, chunk in enumerate(cut) if stage.shard.holds(place)]
     store = AnswerStore(answers_file())
     try:
+        before = _sent(store, stage)
         passages, kept, counts = asyncio.run(_extract(stage, config, mine, store))
+        has_asked = _sent(store, stage) > before
         bill = _bill(store, stage, config)
     finally:
         store.close()
     if digest(data_dir) != documents:
         raise UserError(f"{data_dir}: the texts changed while they were read; clear the task: no answer is lost")
-    _write(stage, kept, [passage for passage in passages if isinstance(passage, Unanswered)])
-    answered = sum(isinstance(passage, Drawn) for passage in passages)
+    unanswered = [passage for passage in passages if isinstance(passage, Unanswered)]
+    _write(stage, kept, unanswered)
+    answered = len(passages) - len(unanswered)
+    if not answered and stage.shard == WHOLE:  # a shard may hold a single passage
+        _stop_if_refused(stage, unanswered, has_asked=has_asked)
     stage.metrics = {
         "documents": documents,
         "cut": cut_digest(cut),
         "passages": len(mine),
         "answered": answered,
-        "unanswered": len(mine) - answered,
+        "unanswered": len(unanswered),
         "pairs": kept.pairs,
         "rejected": len(kept.rejected),
         "rejected_reasons": dict(Counter(item.kind for item in kept.rejected)),
@@ -91,9 +102,12 @@ async def _extract(
         found, reached = await each(
             mine, lambda chunk: draw(chunk, asker, config), at_once=config.concurrency, what="extract", unit="passage"
         )
-        _stop_or_warn(stage, config, reached, found)
+        left = [chunk for chunk, item in zip(mine, found, strict=True) if item is None]
+        _stop_or_warn(stage, config, reached, len(left), _most(left, config))
         _stop_if_silent(found)
-        passages = [item or Unanswered(chunk, f"not asked: {reached}") for chunk, item in zip(mine, found, strict=True)]
+        passages = [
+            item or Unanswered(chunk, f"{_NOT_ASKED}{reached}") for chunk, item in zip(mine, found, strict=True)
+        ]
         drawn = [passage for passage in passages if isinstance(passage, Drawn)]
         unsupported = ungrounded(drawn, stage.config, lambda texts: _embed(texts, stage))
         if config.grounding.judge:
@@ -121,7 +135,7 @@ async def _judge(
     verdicts, reached = await each(
         asked, lambda item: verify(item[0], asker), at_once=config.concurrency, what="verify", unit="passage"
     )
-    _stop_or_warn(stage, config, reached, verdicts)
+    _stop_or_warn(stage, config, reached, sum(verdict is None for verdict in verdicts))
     for (passage, out), verdict in zip(asked, verdicts, strict=True):
         out.update(doubted(passage, verdict or Unanswered(passage.chunk, f"not checked: {reached}")))
 
@@ -132,6 +146,11 @@ def _embed(texts: Sequence[str], stage: StageRun) -> Vectors:
     return embed(texts, stage.config.evaluate.encoder, stage.config.evaluate.encoder_revision).vectors
 
 
+def _sent(store: AnswerStore, stage: StageRun) -> int:
+    """How many requests this run has sent so far, in all its tries."""
+    return store.bill(stage.run_name).usage.requests + store.unknown(stage.run_name)[1]
+
+
 def _stop_if_silent(found: Sequence[Drawn | Unanswered | None]) -> None:
     """A server that gave no answer at all is one to try again later, not a reason to leave every passage out."""
     silent = [item for item in found if isinstance(item, Unanswered) and item.passing]
@@ -139,16 +158,41 @@ def _stop_if_silent(found: Sequence[Drawn | Unanswered | None]) -> None:
         raise TemporaryError(f"extract: no passage got an answer; the last: {silent[-1].reason}; check base_url")
 
 
-def _stop_or_warn(stage: StageRun, config: ExtractConfig, reached: str | None, found: Sequence[object | None]) -> None:
+def _stop_if_refused(stage: StageRun, unanswered: Sequence[Unanswered], *, has_asked: bool) -> None:
+    """Where no passage at all has a usable answer, going on would train on nothing of the texts."""
+    refused = [passage for passage in unanswered if not passage.reason.startswith(_NOT_ASKED)]
+    if not refused:
+        return
+    remembered = "" if has_asked else " (all remembered from an earlier run or try: nothing was asked)"
+    raise UserError(
+        f"extract: none of {len(unanswered)} passages got a usable answer{remembered}; the first: {refused[0].reason}; "
+        f"what came is in {stage.work / 'failed'}; mend that, then set extract.retry_failed: true to ask again"
+    )
+
+
+def _stop_or_warn(stage: StageRun, config: ExtractConfig, reached: str | None, missing: int, most: str = "") -> None:
     if reached is None:
         return
-    missing = sum(item is None for item in found)
+    most = "" if "budget.requests" in reached else most
     if config.budget.when_reached == "stop":
         raise UserError(
-            f"{reached}: the next request could pass it, {missing} passages are left; "
+            f"{reached}: the next request could pass it{most}, {missing} passages are left; "
             "raise it and clear the task: answers so far are kept, none is paid for twice"
         )
-    stage.warn(f"{reached}: the next request could pass it; {missing} passages are left out")
+    stage.warn(f"{reached}: the next request could pass it{most}; {missing} passages are left out")
+
+
+def _most(left: Sequence[Chunk], config: ExtractConfig) -> str:
+    """What the largest request for pairs of these passages is entered with in the ledger."""
+    if not left:
+        return ""
+    questions = (extraction(chunk.text, chunk.language, config) for chunk in left)
+    most = max(
+        (most_tokens(question, config.max_completion_tokens) for question in questions),
+        key=lambda usage: usage.prompt_tokens,
+    )
+    money = f", {most.cost(config.price):.2g} {config.price.currency}" if config.price else ""
+    return f" (it may cost up to {most.prompt_tokens + most.completion_tokens:,} tokens{money})"
 
 
 def _write(stage: StageRun, kept: Kept, unanswered: Sequence[Unanswered]) -> None:

@@ -16,9 +16,11 @@ from tradewind.catalogue import Catalogue, catalogue, encode_line
 from tradewind.config import RunConfig
 from tradewind.corpus import write_corpus
 from tradewind.errors import UserError
+from tradewind.extraction.documents import have_pairs
 from tradewind.kinds import KINDS
 from tradewind.preflight import check_recipe
 from tradewind.sources import drawn, iter_documents, with_pairs
+from tradewind.sources.folder import PAIRS
 from tradewind.sources.location import locate_documents
 from tradewind.sources.record import Rejected
 from tradewind.split import DROPPED, TRAIN, Split, split_pairs
@@ -91,9 +93,20 @@ def run(stage: StageRun) -> None:
     shutil.rmtree(folder)
     stage.outputs += ["train.jsonl", "heldout.jsonl", "corpus.jsonl", "rejected.jsonl"]
     stage.metrics = prepared.counts() | {"corpus_texts": texts}
+    _warn_of_texts_without_pairs(stage, prepared.catalogue.counts.texts)
     if rejected := stage.metrics["rejected"]:
         stage.warn(f"{rejected} could not be used; prepare/rejected.jsonl says which and why")
     publish_data_set(stage)
+
+
+def _warn_of_texts_without_pairs(stage: StageRun, texts: set[str]) -> None:
+    if stage.config.extract is not None or not texts:
+        return
+    without = len(texts - have_pairs(locate_documents(stage.config.data_dir)))
+    if without:
+        are, have = ("text is", "it has") if without == 1 else ("texts are", "they have")
+        told = f"{without} {are} only read in adaptation: {have} no pairs in {PAIRS}/"
+        stage.warn(f"{told} and the recipe has no block extract")
 
 
 def write(prepared: Prepared, folder: Path) -> int:
@@ -111,12 +124,13 @@ def write(prepared: Prepared, folder: Path) -> int:
                 file.write(block[at][1:])
     with (folder / "rejected.jsonl").open("wb") as file:
         file.writelines(block.content for block in found.rejected.blocks())
-        file.writelines(_near_duplicates(found))
+        file.writelines(near_duplicates(found))
     found.rows.move(folder / "train.jsonl", split.use_of == TRAIN)
     return write_corpus(found, split, folder / "corpus.jsonl")
 
 
-def _near_duplicates(found: Catalogue) -> Iterator[bytes]:
+def near_duplicates(found: Catalogue) -> Iterator[bytes]:
+    """A line of `rejected.jsonl` for each pair whose question an earlier one has."""
     asked = msgspec.json.Decoder(_Asked).decode
     for pair in np.flatnonzero(found.twin_of >= 0).tolist():
         row, twin = asked(found.rows[pair]), asked(found.rows[found.twin_of[pair]])

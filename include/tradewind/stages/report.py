@@ -10,7 +10,7 @@ from tradewind.reporting.contract import Report, StageSummary
 from tradewind.reporting.examples import best_and_worst
 from tradewind.results import StageResult
 from tradewind.scores import Scores
-from tradewind.stages.shards import shard_folders
+from tradewind.stages.shards import division_of
 from tradewind.stages.stage_run import StageRun, StageSkipped
 
 
@@ -56,8 +56,8 @@ def run(stage: StageRun) -> None:
 
 def _results(stage: StageRun) -> list[StageResult]:
     """What the run's stages published, in their order."""
-    shards = [] if stage.config.extract is None else shard_folders(stage.run_dir)
-    folders = [*shards, "prepare", "baseline", "adapt", "finetune", "evaluate"]
+    shards = [] if stage.config.extract is None else division_of(stage.run_dir)
+    folders = [*(shard.folder("extract") for shard in shards), "prepare", "baseline", "adapt", "finetune", "evaluate"]
     return [stage.run_dir.result(name) for name in folders if stage.run_dir.result_file(name).exists()]
 
 

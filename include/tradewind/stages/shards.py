@@ -27,13 +27,21 @@ def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     Of divisions into different numbers of shards the one that a shard was last made of counts.
 
     Raises:
-        UserError: a shard is missing, or was made with other settings or from other documents.
+        UserError: a shard is missing, or was made with other settings or from other documents; or no
+            passage of any has an answer.
     """
     if config.extract is None:
         return {}
     documents = digest(locate_documents(config.data_dir))
-    folders = shard_folders(run_dir)
+    division = division_of(run_dir)
+    folders = [shard.folder("extract") for shard in division]
+    for shard, folder in zip(division, folders, strict=True):
+        path = run_dir.result_file(folder)
+        if shard.count > 1 and not path.is_file():
+            command = f"tradewind extract --shard {shard} --run-dir {run_dir.path}"
+            raise UserError(f"{path}: no such file; run first: {command}")
     results = {folder: run_dir.result(folder) for folder in folders}
+    _check_answered([result.metrics for result in results.values()])
     found: dict[str, Artifact] = {}
     for folder, result in results.items():
         path = run_dir.result_file(folder)
@@ -44,15 +52,25 @@ def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     return found
 
 
-def shard_folders(run_dir: RunDir) -> list[str]:
-    """The folders of every shard of the division that was last at work, finished or not."""
+def _check_answered(counts: list[dict[str, Any]]) -> None:
+    """A shard alone may hold a single passage, which a model may refuse; not so all of them."""
+    passages, answered = (sum(count.get(name, 0) for count in counts) for name in ("passages", "answered"))
+    if len(counts) > 1 and passages and not answered:
+        raise UserError(
+            f"extract: none of {passages} passages got a usable answer; rejected.jsonl of the shards says why; "
+            "mend that, then run the stage 'extract' again with extract.retry_failed: true"
+        )
+
+
+def division_of(run_dir: RunDir) -> list[Shard]:
+    """Every shard of the division that was last at work, finished or not."""
     names = {path.name: _FOLDER.fullmatch(path.name) for path in run_dir.path.iterdir() if path.is_dir()}
     counts = {
         name: int(match[2] or 1) for name, match in names.items() if match and run_dir.result_file(name).is_file()
     }
     newest = max(counts, key=lambda name: run_dir.result(name).started_at, default="extract")
     count = counts.get(newest, 1)
-    return [Shard(index, count).folder("extract") for index in range(1, count + 1)]
+    return [Shard(index, count) for index in range(1, count + 1)]
 
 
 def _check(result: StageResult, config: RunConfig, documents: str, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,12 @@ def test_prepare_takes_the_pairs_of_all_shards_and_refuses_an_incomplete_set(
 ) -> None:
     config = resolve_for(extract.documents, server)
     extract(server, Shard(1, 2))
-    with pytest.raises(UserError, match=r"extract-2-of-2/result\.json: no such file; run the stage 'extract-2-of-2'"):
+    with pytest.raises(UserError) as raised:
         run_stage("prepare", config, extract.run_dir)
+    run = extract.run_dir.path
+    assert str(raised.value) == (
+        f"{run}/extract-2-of-2/result.json: no such file; run first: tradewind extract --shard 2/2 --run-dir {run}"
+    )
     extract(server, Shard(2, 2))
     result = run_stage("prepare", config, extract.run_dir)
     drawn = sum(len(row["pairs"]) for index in (1, 2) for row in extract.pairs(Shard(index, 2)))
@@ -191,19 +196,31 @@ def test_too_few_texts_to_hold_any_out_are_told_before_anything_is_asked(
         path.unlink()
     with pytest.raises(UserError, match=r"split\.read: 0\.1 of 3 texts is none to hold out"):
         extract(server, overlap_tokens=16)
+    with pytest.raises(UserError, match=r"split\.read: 0\.1 of 3 texts is none to hold out"):
+        survey(resolve_for(extract.documents, server, overlap_tokens=16))
     assert not server.served
 
 
 def test_what_there_is_to_draw_from_is_told_before_anything_is_asked(extract: Extraction, server: LlmServer) -> None:
     config = resolve_for(extract.documents, server)
-    assert "pairs are to be drawn from" in survey(config)
+    told = re.search(
+        r"pairs are to be drawn from 8 texts: about (\d+) at most \(about (\d+) passages x 8 facts x 3 wordings\); "
+        r"whether they do for the split is known after extraction; 0 rejected$",
+        survey(config),
+    )
+    assert told is not None
+    most, passages = map(int, told.groups())
+    assert most == passages * 24
+    cut = extract(server).metrics["passages"]
+    assert cut / 2 < passages < 2 * cut
+    asked = len(server.served)
     with pytest.raises(UserError, match="no document yields a question/answer pair"):
         survey(config.model_copy(update={"extract": None}))
     empty = extract.documents.parent / "empty"
     empty.mkdir()
     with pytest.raises(UserError, match="nothing to draw pairs from"):
         survey(resolve_for(empty, server))
-    assert not server.served
+    assert len(server.served) == asked
 
 
 def test_the_models_own_check_is_asked_for_each_passage_and_leaves_out_what_it_doubts(

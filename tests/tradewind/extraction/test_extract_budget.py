@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ from tradewind.shard import Shard
 def test_the_stage_stops_before_the_budget_is_passed_and_keeps_its_answers(
     extract: Extraction, server: LlmServer, budget: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(UserError, match=named):
+    with pytest.raises(UserError, match=named) as raised:
         extract(server, budget=budget)
+    cost = r" \(it may cost up to \d,\d{3} tokens, 0\.0\d+ USD\)" if "requests" not in budget else ""
+    assert re.search(rf"the next request could pass it{cost}, \d+ passages are left", str(raised.value))
     bill = server.bill
     assert 0 < bill.requests <= budget.get("requests", 10**9)
     assert bill.prompt_tokens + bill.completion_tokens <= budget.get("tokens", 10**9)

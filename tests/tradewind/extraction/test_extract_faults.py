@@ -15,6 +15,8 @@ from llm_server import ApiError, Fault, Faults, LlmServer, Model, Reply
 from tradewind.errors import TemporaryError, UserError
 from tradewind.results import StageResult
 from tradewind.run_dir import fingerprint
+from tradewind.shard import Shard
+from tradewind.stages.stage_run import run_stage
 
 FAILING = "UCP 600"
 """Stands in some of the lectures' passages, not in the first."""
@@ -94,6 +96,7 @@ def test_names_of_any_length_and_alike_have_each_their_file_of_raw_texts(extract
     names = ["가" * 80 + ".txt", "a_b.txt", "a#b.txt"]
     for name in names:
         (folder / name).write_text(f"A tariff is a tax on imports, {FAILING} says.")
+    (folder / "good.txt").write_text("A tariff is a tax on imports.")
     with LlmServer(Faults(always={FAILING: "broken_json"})) as server:
         extract(server, attempts=1)
     files = sorted((extract.run_dir.published("extract") / "failed").iterdir())
@@ -140,6 +143,37 @@ def test_a_server_that_gives_no_answer_at_all_is_one_to_try_again_later(extract:
     with pytest.raises(UserError, match=r"extract\.budget\.tokens"):
         extract(server, budget=budget)
     assert server.bill.requests > 0
+
+
+def test_a_run_without_a_single_usable_answer_fails_and_says_where_the_refusals_come_from(
+    extract: Extraction, tmp_path: Path
+) -> None:
+    with LlmServer(Faults(always={"": "refusal"})) as server:
+        with pytest.raises(UserError) as raised:
+            extract(server)
+        passages = len(server.served)
+        assert str(raised.value).startswith(
+            f"extract: none of {passages} passages got a usable answer; the first: refused: "
+        )
+        assert "remembered" not in str(raised.value)
+        assert str(raised.value).endswith("; mend that, then set extract.retry_failed: true to ask again")
+        assert not extract.run_dir.result_file("extract").exists()
+        with pytest.raises(
+            UserError, match=r"\(all remembered from an earlier run or try: nothing was asked\).*retry_failed"
+        ):
+            Extraction(tmp_path / "tomorrow", extract.documents)(server)
+        assert len(server.served) == passages
+    with LlmServer() as mended:
+        assert extract(mended, retry_failed=True).metrics["unanswered"] == 0
+
+
+def test_shards_of_which_none_got_an_answer_are_refused_together(extract: Extraction) -> None:
+    with LlmServer(Faults(always={"": "refusal"})) as server:
+        for index in (1, 2):
+            extract(server, Shard(index, 2))
+        config = resolve_for(extract.documents, server)
+    with pytest.raises(UserError, match=r"extract: none of \d+ passages got a usable answer; .*retry_failed: true"):
+        run_stage("prepare", config, extract.run_dir)
 
 
 def test_an_outage_is_waited_out(extract: Extraction) -> None:

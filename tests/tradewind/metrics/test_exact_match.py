@@ -9,8 +9,9 @@ import pytest
 from tradewind.metrics.exact_form import exact_forms, normalised
 from tradewind.metrics.exact_match import exact_match
 
-INCOTERMS = ("FOB", "CIF", "30 days", "the seller's own risk")
-KOREAN = ("선하증권", "신용 장", "환어음", "보험증권")
+INCOTERMS = {"1": "FOB", "2": "CIF", "3": "30 days", "4": "the seller's own risk"}
+LETTERED = {"A": "FOB", "B": "CIF", "C": "a bill of lading"}
+KOREAN = {"1": "선하증권", "2": "신용 장", "3": "환어음", "4": "보험증권"}
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,17 @@ KOREAN = ("선하증권", "신용 장", "환어음", "보험증권")
 )  # fmt: skip
 def test_an_exam_option_counts_by_its_number_or_its_text(answer: str, right: bool) -> None:
     assert exact_match([answer], ["2. CIF"], [INCOTERMS]) == [float(right)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("C", True), ("c)", True), ("(C) a bill of lading", True), ("Bill of lading", True), ("B", False),
+        ("A bill of lading", True), ("A", False), ("A. bill of lading", False), ("CIF", False), ("Carriage", False),
+    ],
+)  # fmt: skip
+def test_an_option_with_a_letter_counts_in_the_same_way(answer: str, right: bool) -> None:
+    assert exact_match([answer], ["C. a bill of lading"], [LETTERED]) == [float(right)]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +63,7 @@ def test_a_korean_option_counts_with_or_without_spaces(answer: str, right: bool)
     ],
 )  # fmt: skip
 def test_a_term_counts_whatever_its_case_article_and_punctuation(answer: str, term: str, right: bool) -> None:
-    assert exact_match([answer], [term], [(term,)]) == [float(right)]
+    assert exact_match([answer], [term], [{"": term}]) == [float(right)]
 
 
 def test_free_text_has_no_exact_match() -> None:
@@ -66,18 +78,19 @@ def test_numbers_are_not_made_alike(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("source", "context", "question", "answer", "forms"),
     [
-        ("term", "Demurrage: A charge.", "Description: 'A charge.' Which term?", "Demurrage", ("Demurrage",)),
-        ("term", "신용장 (Letter of credit): 약속.", "설명: '약속.'", "신용장", ("신용장",)),
+        ("term", "Demurrage: A charge.", "Description: 'A charge.' Which term?", "Demurrage", {"": "Demurrage"}),
+        ("term", "신용장 (Letter of credit): 약속.", "설명: '약속.'", "신용장", {"": "신용장"}),
         ("term", "Demurrage: A charge.", "What does 'Demurrage' mean?", "A charge.", None),
-        ("exam", "", "Which? 1. Air 2. Sea", "2. Sea", ("Air", "Sea")),
-        ("exam", "", "해상운송은? 1. 배 2. 비행기 3. 기차", "1. 배", ("배", "비행기", "기차")),
+        ("exam", "", "Which? 1. Air 2. Sea", "2. Sea", {"1": "Air", "2": "Sea"}),
+        ("exam", "", "Which? a) Air b) Sea", "b. Sea", {"a": "Air", "b": "Sea"}),
+        ("exam", "", "해상운송은? 1. 배 2. 비행기 3. 기차", "1. 배", {"1": "배", "2": "비행기", "3": "기차"}),
         ("exam", "", "What is the duty?", "A tax", None),
         ("qa", "Air: fast", "What is fast?", "Air", None),
         ("transcript", "Air: fast", "What is fast?", "Air", None),
     ],
 )  # fmt: skip
 def test_terms_and_options_are_known_by_their_documents(
-    source: str, context: str, question: str, answer: str, forms: tuple[str, ...] | None
+    source: str, context: str, question: str, answer: str, forms: dict[str, str] | None
 ) -> None:
     item = {"source": source, "context": context, "question": question, "answer": answer}
     assert exact_forms(item) == forms

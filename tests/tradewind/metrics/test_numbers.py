@@ -39,5 +39,5 @@ def test_a_reference_without_a_number_has_no_score() -> None:
 
 @pytest.mark.parametrize(("answer", "score"), [("2. 30 days", 1.0), ("2", 1.0), ("30 days", 1.0), ("1. 10 days", 0.0)])
 def test_the_number_of_an_exam_option_is_not_an_amount(answer: str, score: float) -> None:
-    assert numbers([answer], ["2. 30 days"], [("10 days", "30 days")]) == [score]
-    assert math.isnan(numbers([answer], ["2. Sea"], [("Air", "Sea")])[0])
+    assert numbers([answer], ["2. 30 days"], [{"1": "10 days", "2": "30 days"}]) == [score]
+    assert math.isnan(numbers([answer], ["2. Sea"], [{"1": "Air", "2": "Sea"}])[0])

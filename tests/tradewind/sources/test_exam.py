@@ -82,6 +82,83 @@ def test_an_open_question_keeps_its_answer_as_it_stands(read: _Read) -> None:
     assert (record.pairs[0].question, record.pairs[0].answer) == ("What is freight?", "The price of carriage.")
 
 
+MARKED = {
+    "{}.": "Who pays? {}. The buyer {}. The seller {}. The bank",
+    "{})": "Who pays? {}) The buyer {}) The seller {}) The bank",
+    "({})": "Who pays? ({}) The buyer ({}) The seller ({}) The bank",
+}
+
+
+@pytest.mark.parametrize("labels", ["ABC", "abc", "123"])
+@pytest.mark.parametrize("mark", MARKED)
+@pytest.mark.parametrize("answer", ["{}", "{}.", "({})", "{})", "{}. The seller", "({}) the seller.", "The seller"])
+def test_options_are_read_however_they_are_marked(read: _Read, mark: str, labels: str, answer: str) -> None:
+    question = MARKED[mark].format(*labels)
+    (record,) = read(f"Question: {question} Answer: {answer.format(labels[1])}").records
+    assert (record.pairs[0].question, record.pairs[0].answer) == (question, f"{labels[1]}. The seller")
+
+
+def test_an_answer_s_letter_may_be_of_the_other_case(read: _Read) -> None:
+    (record,) = read("Question: Which? a) FOB b) CIF Answer: B").records
+    assert record.pairs[0].answer == "b. CIF"
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        ("A. 매도인 B. 매수인 C. 은행", "B"),
+        ("(1) 매도인 (2) 매수인 (3) 은행", "(2)"),
+        ("1) 매도인 2) 매수인 3) 은행", "2번"),
+        ("a) 매도인 b) 매수인 c) 은행", "매수인"),
+    ],
+)
+def test_korean_options_are_read_however_they_are_marked(read: _Read, options: str, answer: str) -> None:
+    (record,) = read(f"질문: 운임을 지급하는 자를 고르시오 {options} 정답: {answer}").records
+    assert record.pairs[0].answer.endswith(". 매수인")
+    assert record.language == "ko"
+
+
+def test_statements_with_numbers_are_told_from_the_options_by_the_answer(read: _Read) -> None:
+    text = "Consider 1. risk passes 2. title passes. Which hold? A. Only 1 B. Only 2 C. Both"
+    (record,) = read(f"Question: {text} Answer: C").records
+    assert record.pairs[0].answer == "C. Both"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What does p. 2 say of vitamin A) in food?", "That it is dutiable."),
+        ("How do rules (a) and (b) of article 14 differ?", "By the days they allow."),
+        ("Who wrote with A. B. Smith on tariffs?", "Nobody."),
+        ("제14조 (a)항과 (b)항은 어떻게 다른가?", "기간이 다르다."),
+        ("계약서 p. 2) 와 부록 1) 은 무엇을 정하는가?", "인도 조건"),
+        ("When was coinage begun, 700 B.C. or 600 B.C.?", "Around 650."),
+        ("Under (1) a sale or (2) a lease, who insures the goods?", "The owner."),
+    ],
+)
+def test_letters_and_numbers_in_running_text_are_no_options(read: _Read, question: str, answer: str) -> None:
+    (record,) = read(f"Question: {question} Answer: {answer}").records
+    assert (record.pairs[0].question, record.pairs[0].answer) == (question, answer)
+
+
+@pytest.mark.parametrize("answer", ["A", "b)", "(3)", "2번", "4"])
+@pytest.mark.parametrize("question", ["Who pays? A: The buyer B: The seller", "누가 지급하는가? 가. 매도인 나. 매수인"])
+def test_a_lone_letter_or_number_without_options_is_rejected_with_how_to_write_them(
+    read: _Read, question: str, answer: str
+) -> None:
+    (rejected,) = read(f"Question: {question} Answer: {answer}").rejected
+    assert rejected.reason.startswith(f"the answer '{answer}' names an option, and the question has none; write them ")
+    assert "'A. text', 'A) text' or '(A) text'" in rejected.reason
+
+
+def test_every_paper_of_a_list_is_read(write_documents: WriteDocuments) -> None:
+    papers = [{"fixed_text": "Question: One? Answer: Yes"}, 7, {"fixed_text": "Question: Two? Question: Three?"}]
+    folder = write_documents({"exam_data/papers.json": papers})
+    found = Documents.collect(exam.read(folder, DataConfig()))
+    assert [record.record_id for record in found.records] == ["exam_data/papers.json#0.1"]
+    assert [item.place for item in found.rejected] == ["entry 1", "entry 2, question 1", "entry 2, question 2"]
+
+
 @pytest.mark.parametrize(
     ("block", "reason"),
     [
@@ -90,6 +167,8 @@ def test_an_open_question_keeps_its_answer_as_it_stands(read: _Read) -> None:
         ("Question: Answer: 2", "no question text"),
         ("Question: 1. x 2. y Answer: 2", "no question text"),
         (f"Question: {OPTIONS} Answer: 5", "the answer '5' is none of the 4 options"),
+        ("Question: Who? A. You B. Me Answer: D", "the answer 'D' is none of the 2 options"),
+        ("Question: Who? (a) You (b) Me Answer: They", "the answer 'They' is none of the 2 options"),
         (f"Question: {OPTIONS} Answer: 2. The bank", "the answer '2. The bank' is none of the 4 options"),
         ("Question: What? Answer: this Answer: that", "two answers"),
     ],

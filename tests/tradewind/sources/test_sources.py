@@ -118,10 +118,12 @@ def test_documents_that_cannot_be_used_are_told_in_one_line(
     assert not [part for part in told if part not in message], message
 
 
-@pytest.mark.parametrize("name", ["absent", "file"])
-def test_a_folder_that_is_missing_or_a_file_is_told_with_the_option_to_set(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "told"), [("absent", "no such folder; .*--data"), ("file", "is a file; .*--data")])
+def test_a_folder_that_is_missing_or_a_file_is_told_with_the_option_to_set(
+    tmp_path: Path, name: str, told: str
+) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"no such folder; .*--data"):
+    with pytest.raises(UserError, match=told):
         read_documents(tmp_path / name, DataConfig())
 
 

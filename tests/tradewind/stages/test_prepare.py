@@ -68,6 +68,32 @@ def test_a_near_duplicate_is_rejected_with_what_it_repeats(prepared: Path) -> No
     assert [row["reason"] for row in others] == [f"near-duplicate question of term_data/a.json#1/{n}" for n in (1, 2)]
 
 
+def test_the_card_is_named_after_the_folder_and_not_after_its_place(prepared: Path) -> None:
+    for name in ("dataset_card.md", "dataset_card.html"):
+        card = (prepared / name).read_text(encoding="utf-8")
+        assert "tiny: documents" in card
+        assert str(prepared.parents[1]) not in card
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ([], None),
+        (["a.txt"], "1 text is only read in adaptation: it has no pairs in "),
+        (["a.txt", "b.md"], "2 texts are only read in adaptation: they have no pairs in "),
+    ],
+)
+def test_texts_that_give_no_pairs_are_warned_of(
+    tmp_path: Path, write_documents: WriteDocuments, cli: Cli, texts: list[str], told: str | None
+) -> None:
+    files = FILES | {f"transcript_data/{name}": f"Said in {name} alone." for name in texts}
+    done = cli("prepare", "--data", write_documents(files), "--run-dir", tmp_path / "run", *SPLIT)
+    assert done.returncode == 0, done.stderr
+    warnings = json.loads((tmp_path / "run/prepare/result.json").read_text(encoding="utf-8"))["warnings"]
+    about = [warning for warning in warnings if "only read" in warning]
+    assert about == ([f"{told}transcript_data/success/ and the recipe has no block extract"] if told else [])
+
+
 def test_files_keep_the_order_of_reading(prepared: Path) -> None:
     for name in ("train.jsonl", "heldout.jsonl"):
         numbers = [int(row["id"].split("#")[1].split("/")[0]) for row in rows(prepared / name)]
