@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from tradewind.catalogue import Row
-from tradewind.near_duplicates import min_hashes
+from tradewind.dataset.catalogue import Row
+from tradewind.dataset.near_duplicates import min_hashes
 from tradewind.recipes import resolve
 from tradewind.sources import iter_documents
 from tradewind.sources.record import Record

@@ -11,12 +11,12 @@ import msgspec
 
 from collected import Documents
 from documents import rows
-from tradewind import split
-from tradewind.catalogue import Catalogue, catalogue
 from tradewind.config import DataConfig, SplitConfig
-from tradewind.corpus import write_corpus
+from tradewind.dataset import split
+from tradewind.dataset.catalogue import Catalogue, catalogue
+from tradewind.dataset.corpus import write_corpus
+from tradewind.dataset.lines import Lines
 from tradewind.kinds import KINDS, Kind
-from tradewind.lines import Lines
 from tradewind.sources.record import Item, Pair, Record, SourceFile
 
 Items = tuple[tuple[Record, Pair], ...]

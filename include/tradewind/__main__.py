@@ -159,8 +159,8 @@ def _run_settings(arguments: argparse.Namespace, run_dir: RunDir) -> RunConfig:
 
 
 def _validate(arguments: argparse.Namespace) -> None:
+    from tradewind.dataset.survey import survey
     from tradewind.preflight import check_keys, check_recipe
-    from tradewind.survey import survey
 
     config = _settings(arguments)
     check_recipe(config)

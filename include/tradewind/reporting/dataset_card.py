@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 from tradewind.config import RunConfig
-from tradewind.contradictions import Contradictions
-from tradewind.dataset_files import conversational_name, pairs_of
+from tradewind.dataset.contradictions import Contradictions
+from tradewind.dataset.files import conversational_name, pairs_of
+from tradewind.dataset.split_proof import USES, Check, SplitProof, assert_kept
 from tradewind.files import iter_jsonl, write_atomically
 from tradewind.reporting.dataset_facts import DatasetFacts
-from tradewind.split_proof import USES, Check, SplitProof, assert_kept
 from tradewind.text_keys import text_key
 
 CARD, PAGE = "dataset_card.md", "dataset_card.html"

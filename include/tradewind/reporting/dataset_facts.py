@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tradewind.dataset.split_proof import USES, Use
 from tradewind.reporting.sampling import Reservoir
 from tradewind.sources.record import reason_kind
-from tradewind.split_proof import USES, Use
 
 FIELDS = ("question", "answer", "context")
 GROUPINGS = ("source", "language", "file")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tradewind.dataset_files import write_dataset_files
-from tradewind.dataset_push import push_dataset
+from tradewind.dataset.files import write_dataset_files
+from tradewind.dataset.push import push_dataset
 from tradewind.reporting.dataset_card import CARD, PAGE, write_dataset_card
 from tradewind.stages.stage_run import StageRun
 

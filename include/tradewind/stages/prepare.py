@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tradewind.catalogue import Catalogue, catalogue, encode_line
 from tradewind.config import RunConfig
-from tradewind.corpus import write_corpus
+from tradewind.dataset.catalogue import Catalogue, catalogue, encode_line
+from tradewind.dataset.corpus import write_corpus
+from tradewind.dataset.split import DROPPED, TRAIN, Split, split_pairs
 from tradewind.errors import UserError
 from tradewind.extraction.documents import have_pairs
 from tradewind.kinds import KINDS
@@ -23,7 +24,6 @@ from tradewind.sources import drawn, iter_documents, with_pairs
 from tradewind.sources.folder import PAIRS
 from tradewind.sources.location import locate_documents
 from tradewind.sources.record import Rejected
-from tradewind.split import DROPPED, TRAIN, Split, split_pairs
 from tradewind.stages.data_set import publish_data_set
 from tradewind.stages.stage_run import StageRun
 

@@ -12,11 +12,11 @@ import pytest
 
 from extractions import Extraction, resolve_for
 from llm_server import LlmServer, Model, Reply
+from tradewind.dataset.survey import survey
 from tradewind.errors import UserError
 from tradewind.models import EMBEDDED
 from tradewind.shard import Shard
 from tradewind.stages.stage_run import run_stage
-from tradewind.survey import survey
 
 MADE_UP = '{"questions": ["Who sings?", "Which animals sing?"], "answer": "Whales sing to their calves at night."}'
 KOREAN = pytest.mark.parametrize("lectures", ["ko"], indirect=True)

@@ -13,7 +13,7 @@ import yaml
 from documents import SAMPLES, Cli
 from prepared_rows import Rows, prepared_rows, row, write_rows
 from tradewind.config import RunConfig
-from tradewind.dataset_files import write_dataset_files
+from tradewind.dataset.files import write_dataset_files
 from tradewind.recipes import resolve
 from tradewind.reporting import dataset_card
 from tradewind.reporting.dataset_card import write_dataset_card

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from datasketch import MinHash
 
-from tradewind import near_duplicates
-from tradewind.near_duplicates import NearDuplicates, min_hashes, similarities
+from tradewind.dataset import near_duplicates
+from tradewind.dataset.near_duplicates import NearDuplicates, min_hashes, similarities
 from tradewind.texts import Texts, normalise, shingles
 
 WORDS = re.findall(

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tradewind import lines
-from tradewind.lines import Lines
+from tradewind.dataset import lines
+from tradewind.dataset.lines import Lines
 
 CONTENT = [b"%d %s\n" % (number, b"x" * (number % 50)) for number in range(1000)]
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tradewind.catalogue import Catalogue, Stratum
 from tradewind.config import SplitConfig
+from tradewind.dataset.catalogue import Catalogue, Stratum
+from tradewind.dataset.split_advice import proposal
 from tradewind.errors import UserError
 from tradewind.kinds import KINDS, Kind
-from tradewind.split_advice import proposal
 from tradewind.texts import Array, Hashes
 
 TRAIN = len(KINDS)

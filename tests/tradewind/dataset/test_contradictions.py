@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 
-from tradewind.contradictions import Contradictions
+from tradewind.dataset.contradictions import Contradictions
 from tradewind.text_keys import text_key
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tradewind.catalogue import catalogue
 from tradewind.config import DataConfig
+from tradewind.dataset.catalogue import catalogue
 from tradewind.sources.record import Item, Pair, Record, Rejected, SourceFile
 
 RECORD = Record(

@@ -10,7 +10,7 @@ import pytest
 from documents import SAMPLES, Cli
 from documents import rows as read_rows
 from prepared_rows import NAMES, Rows, prepared_rows, row
-from tradewind.split_proof import Check, SplitProof, assert_kept
+from tradewind.dataset.split_proof import Check, SplitProof, assert_kept
 from tradewind.text_keys import text_key
 
 

@@ -11,14 +11,14 @@ import pytest
 
 from hub_server import HubServer
 from prepared_rows import prepared_rows, write_rows
-from tradewind.dataset_files import write_dataset_files
+from tradewind.dataset.files import write_dataset_files
 from tradewind.recipes import resolve
 from tradewind.reporting.dataset_card import write_dataset_card
 
 _PUSH = """
 import sys
 from pathlib import Path
-from tradewind.dataset_push import push_dataset
+from tradewind.dataset.push import push_dataset
 from tradewind.errors import UserError
 try:
     push_dataset(Path(sys.argv[1]), "team/trade")

@@ -13,7 +13,7 @@ import pytest
 from collected import read_documents
 from documents import REPOSITORY, SAMPLES
 from tradewind.config import DataConfig, Language, QualityConfig
-from tradewind.quality import fault_of, faults_of
+from tradewind.dataset.quality import fault_of, faults_of
 
 CASES: list[dict[str, Any]] = json.loads((REPOSITORY / "tests" / "cases" / "quality.json").read_text(encoding="utf-8"))
 DEFAULTS = QualityConfig()

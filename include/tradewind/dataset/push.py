@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tradewind.dataset_files import conversational_name
+from tradewind.dataset.files import conversational_name
+from tradewind.dataset.split_proof import USES
 from tradewind.errors import UserError
-from tradewind.split_proof import USES
 
 CARD = "dataset_card.md"
 _BESIDE = ("dataset_card.html", "train.jsonl", "heldout.jsonl", *map(conversational_name, USES))

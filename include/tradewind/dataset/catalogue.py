@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewind.config import DataConfig
-from tradewind.lines import Lines
-from tradewind.near_duplicates import NearDuplicates
-from tradewind.quality import faults_of
+from tradewind.dataset.lines import Lines
+from tradewind.dataset.near_duplicates import NearDuplicates
+from tradewind.dataset.quality import faults_of
 from tradewind.sources.record import Item, Pair, Passage, Record, Rejected, SourceFile
 from tradewind.texts import Array, Hashes, Texts
 

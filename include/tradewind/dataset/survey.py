@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from tradewind.catalogue import Catalogue
 from tradewind.config import ExtractConfig, RunConfig
+from tradewind.dataset.catalogue import Catalogue
 from tradewind.errors import UserError
 from tradewind.extraction.documents import have_pairs
 from tradewind.extraction.passages import check_groups, chunks

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from tradewind.catalogue import Catalogue, Text, encode_line
-from tradewind.lines import Lines
-from tradewind.split import Split
+from tradewind.dataset.catalogue import Catalogue, Text, encode_line
+from tradewind.dataset.lines import Lines
+from tradewind.dataset.split import Split
 from tradewind.texts import SENTENCE_END, Array, Hashes, Texts
 
 _TOLD = 0.8

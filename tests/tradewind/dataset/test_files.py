@@ -13,7 +13,7 @@ import pytest
 
 from documents import rows as read_rows
 from prepared_rows import Rows, prepared_rows, row, write_rows
-from tradewind.dataset_files import METADATA, write_dataset_files
+from tradewind.dataset.files import METADATA, write_dataset_files
 
 RIGHT_TO_LEFT = "ما هو خطاب الاعتماد؟ 🚢"
 
@@ -88,7 +88,7 @@ def test_the_same_pairs_give_the_same_bytes(tmp_path: Path) -> None:
 _WRITE_MANY = """
 import sys
 from pathlib import Path
-from tradewind.dataset_files import write_dataset_files
+from tradewind.dataset.files import write_dataset_files
 write_dataset_files(Path(sys.argv[1]), Path(sys.argv[2]))
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from tradewind.dataset.split_proof import USES, Use
 from tradewind.files import iter_jsonl, sha256_of
-from tradewind.split_proof import USES, Use
 
 if TYPE_CHECKING:
     from datasets import Features
