@@ -61,7 +61,7 @@ def _findings(scores: Scores, rule: GateRule, champion: str | None, *, gain: boo
     name = METRIC_NAMES.get(rule.metric, rule.metric)
     if not any(_measured(group, rule.metric) for group in scores.groups):
         judged = not gain and rule.metric == "truthfulness"
-        yield _Finding(judged, f"{name} was not measured" + (f": {scores.judge}" if judged else ""))
+        yield _Finding(judged, f"{name} was not measured" + (": no judge is configured" if judged else ""))
         return
     for kind in [rule.kind] if rule.kind else [kind for kind in KINDS if any(kind == g.kind for g in scores.groups)]:
         groups = sorted((group for group in scores.groups if group.kind == kind), key=lambda group: -group.n)
