@@ -84,9 +84,10 @@ def _assigned(catalogue: Catalogue, groups: Groups, config: SplitConfig, seed: i
     own = np.array([stratum.has_own_text for stratum in catalogue.strata], np.bool_)
     readable[group_of[~own[catalogue.stratum_of]]] = False
     use_of_group = np.full(len(first), TRAIN, np.int8)
-    drawn = _drawn(catalogue.text_hashes, f"{seed}")
-    lot = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(lot, group_of, drawn)
+    # A group goes by one of its texts; the least of its members' lots would favour large groups.
+    named = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(named, group_of, catalogue.text_hashes)
+    lot = _drawn(named, f"{seed}")
     for stratum, members in _by_stratum(catalogue, first):
         shuffled = members[np.argsort(lot[members], kind="stable")]
         unseen = round(len(members) * config.unseen)

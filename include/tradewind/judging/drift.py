@@ -23,7 +23,12 @@ def falls(kappa: float, day: date, config: JudgeConfig, languages: Collection[La
     path = _file(config, languages)
     by_day: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))["kappa"] if path.exists() else {}
     earlier = sorted(other for other in by_day if other < day.isoformat())
-    about = {"model": config.model, "temperature": config.temperature, "languages": sorted(languages)}
+    about = {
+        "model": config.model,
+        "base_url": config.base_url,
+        "temperature": config.temperature,
+        "languages": sorted(languages),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps({**about, "kappa": by_day | {day.isoformat(): kappa}}, indent=1))
     return [
@@ -34,7 +39,7 @@ def falls(kappa: float, day: date, config: JudgeConfig, languages: Collection[La
 
 
 def _file(config: JudgeConfig, languages: Collection[Language]) -> Path:
-    """One for each judge: by its model, its rubrics and the anchors that it is measured by."""
+    """One for each judge: by its model and server, its rubrics and the anchors that it is measured by."""
     rubrics = {language: rubric_sha256(language) for language in sorted(languages)}
-    judge = json.dumps([config.model, config.temperature, rubrics, anchors_sha256()])
+    judge = json.dumps([config.model, config.base_url, config.temperature, rubrics, anchors_sha256()])
     return answers_file().with_name(f"judge-{hashlib.sha256(judge.encode()).hexdigest()[:16]}.json")

@@ -16,7 +16,16 @@ from tradewind.config import JudgeConfig, Language, RunConfig
 from tradewind.errors import UserError
 from tradewind.judging.agreement import agreement
 from tradewind.judging.anchors import anchors
-from tradewind.judging.judgement import ADDRESSED, EMPTY, Judgement, Unjudged, gather, plan, stop_if_unscored
+from tradewind.judging.judgement import (
+    ADDRESSED,
+    EMPTY,
+    Judgement,
+    Unjudged,
+    gather,
+    occasion,
+    plan,
+    stop_if_unscored,
+)
 from tradewind.judging.prompts import grading, rubric_sha256
 from tradewind.judging.record import JudgeRecord
 from tradewind.judging.verdict import Verdict, read_verdict
@@ -54,7 +63,9 @@ def judge_answers(
     languages: list[Language] = sorted({item["language"] for item in predictions})
     planned = {(at, name): plan(item, name, judge) for at, item in enumerate(predictions) for name in models}
     probes = {
-        anchor: grading(anchor.question, anchor.reference, anchor.answer, anchor.language, f"anchor on {day}")
+        anchor: grading(
+            anchor.question, anchor.reference, anchor.answer, anchor.language, occasion(judge, f"anchor on {day}")
+        )
         for anchor in anchors(languages)
     }
     asked = [question for part in planned.values() if isinstance(part, list) for question in part]
@@ -76,6 +87,7 @@ def judge_answers(
     agreed = agreement(scores, day, judge, languages)
     return JudgeRecord(
         model=judge.model,
+        base_url=judge.base_url,
         temperature=judge.temperature,
         prompt_sha256={language: rubric_sha256(language) for language in languages},
         samples=judge.samples,

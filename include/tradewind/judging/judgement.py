@@ -52,8 +52,13 @@ def plan(item: Mapping[str, Any], name: str, judge: JudgeConfig) -> list[Questio
     if addresses_judge(answer, question, reference):
         return Judgement(fault=ADDRESSED)
     # The first sample is what a run with fewer samples has asked already.
-    occasions = ["", *(f"sample {number}" for number in range(2, judge.samples + 1))]
-    return [grading(question, reference, answer, item["language"], occasion) for occasion in occasions]
+    samples = ["", *(f"sample {number}" for number in range(2, judge.samples + 1))]
+    return [grading(question, reference, answer, item["language"], occasion(judge, sample)) for sample in samples]
+
+
+def occasion(judge: JudgeConfig, which: str) -> str:
+    """Tells verdicts of two servers apart: behind one name, such as "llama", they may have different models."""
+    return " ".join(filter(None, (which, judge.base_url and f"at {judge.base_url}")))
 
 
 def gather(verdicts: Sequence[Verdict | Unjudged]) -> Judgement:

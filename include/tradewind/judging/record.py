@@ -11,6 +11,8 @@ class JudgeRecord(Contract):
     """The judge of one evaluation, what it could not grade, and how far it agrees with the anchors."""
 
     model: str
+    base_url: str | None = None
+    """Of another server than OpenAI's: behind one model's name two servers may have different models."""
     temperature: float | None = None
     prompt_sha256: dict[str, str]
     """Of the rubric, by language; scores under different ones are not comparable."""

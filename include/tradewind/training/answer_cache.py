@@ -16,7 +16,7 @@ from transformers import AutoConfig
 
 from tradewind.asking.store import answers_file
 from tradewind.config import EvaluateConfig, ModelConfig
-from tradewind.files import write_atomically
+from tradewind.files import iter_jsonl, write_atomically
 from tradewind.results import Artifact
 from tradewind.training.generate import Answer, answer_all
 from tradewind.training.load import load_tokenizer
@@ -92,8 +92,7 @@ def _file(identity: str, prompts: Sequence[list[int]], model: ModelConfig, confi
 def _read(path: Path, count: int) -> list[Answer] | None:
     """The answers in `path`; None where there are none, or not one for each question."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        answers = [Answer(**json.loads(line)) for line in lines]
+        answers = [Answer(**row) for row in iter_jsonl(path)]
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -220,3 +221,17 @@ def test_the_order_of_reading_has_no_say(tmp_path: Path) -> None:
     forth, back = Sample.of(records, tmp_path / "forth"), Sample.of(records[::-1], tmp_path / "back")
     for seed in range(10):
         assert _uses(forth.split(SplitConfig(), seed)) == _uses(back.split(SplitConfig(), seed)), f"seed {seed}"
+
+
+def test_a_large_group_of_related_records_is_held_out_no_more_often_than_a_single_one(tmp_path: Path) -> None:
+    size, groups, draws = 20, 40, 100
+    plain = _records(groups, 3)
+    # The first record's relatives share its name, and nothing else.
+    shared = [msgspec.structs.replace(record, names=("a term",)) for record in _records(groups + size, 3)[groups:]]
+    sample = Sample.of([*shared, *plain], tmp_path)
+    trained = sum(
+        shared[0].record_id in {record.record_id for record, _ in sample.split(SplitConfig(), seed).train}
+        for seed in range(draws)
+    )
+    # Four fifths of groups are trained on; 100 draws of that leave 66 to 92 but once in a thousand.
+    assert 66 <= trained <= 92

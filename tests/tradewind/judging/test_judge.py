@@ -75,16 +75,17 @@ def test_names_and_order_of_the_items_change_no_request_nor_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = [(f"An answer, number {n}.", f"Another one, number {n}.") for n in range(8)]
-    orders = []
-    for number, listed in enumerate((pairs, [(tuned, base) for base, tuned in reversed(pairs)])):
-        monkeypatch.setenv("TRADEWIND_ANSWERS", str(tmp_path / str(number)))
-        items = predictions(listed)
-        for item in items:
-            item["question"] = "What is meant?"
-        with LlmServer(answer=knowing()) as server:
+    with LlmServer(answer=knowing()) as server:
+        for number, listed in enumerate((pairs, [(tuned, base) for base, tuned in reversed(pairs)])):
+            monkeypatch.setenv("TRADEWIND_ANSWERS", str(tmp_path / str(number)))
+            items = predictions(listed)
+            for item in items:
+                item["question"] = "What is meant?"
             judge(items, server, concurrency=1)
-            orders.append([body["messages"] for body in _bodies(server)])
-    assert orders[0] == orders[1]
+        asked = [body["messages"] for body in _bodies(server)]
+    half = len(asked) // 2
+    assert asked[:half] == asked[half:]
+    assert half == 2 * len(pairs) + 20
 
 
 def test_the_same_answer_of_two_models_is_asked_about_once() -> None:
@@ -281,11 +282,12 @@ def test_an_older_server_is_asked_in_a_weaker_form() -> None:
 
 def test_a_judge_that_drifts_is_told_of() -> None:
     items = predictions([(SAME, SAME)])
-    with LlmServer(answer=knowing()) as server:
+    judges = [knowing(), knowing(lambda grade: min(grade, 3))]  # behind one address and one name
+    with LlmServer(answer=lambda body: judges[0](body)) as server:
         assert judge(items, server).drift is None
-    with LlmServer(answer=knowing(lambda grade: min(grade, 3))) as server:
+        judges.pop(0)
         record = judge(items, server, today=DAY + timedelta(days=1))
-        assert len(_about_items(server)) == 0
+        assert len(_about_items(server)) == 1
     # Squares (4 + 16) / 20; by chance 3, from variances 2 and 0.64 and means 0.6 apart.
     assert record.anchors_kappa == pytest.approx(1 - 1 / 3, abs=1e-6)
     assert record.drift == "judge judge-1: it fell from 1.00 on 2026-11-20 to 0.67, by more than max_drift 0.10"
@@ -351,3 +353,13 @@ def test_a_run_without_the_block_has_nobody_to_ask() -> None:
 def test_the_model_behind_the_server_grades_by_likeness() -> None:
     body = {"messages": [{"role": "user", "content": '<data-1>\n{"reference": "abc", "answer": "abc"}\n</data-1>'}]}
     assert json.loads(Model()(body).content or "")["score"] == 5
+
+
+def test_verdicts_of_one_server_are_not_taken_for_another_s_though_the_model_has_the_same_name() -> None:
+    answers = [("The seller hands the goods over.", "The carrier pays.")]
+    with LlmServer() as first, LlmServer() as second:
+        one = judge(predictions(answers), first)
+        other = judge(predictions(answers), second)
+        assert len(first.served) == len(second.served) == 22
+    assert (one.model, one.base_url) == (other.model, first.base_url)
+    assert other.base_url == second.base_url

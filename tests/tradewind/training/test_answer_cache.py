@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tradewind.config import EvaluateConfig, ModelConfig
+from tradewind.files import write_jsonl
 from tradewind.models import EMBEDDED
 from tradewind.training.answer_cache import answers_of
 
@@ -72,3 +73,13 @@ def test_damaged_answers_are_made_again(
     assert (again.generated, again.answers) == (3, first.answers)
     assert kept.read_text(encoding="utf-8") == text
     assert "is damaged" in caplog.text
+
+
+def test_line_separators_of_unicode_within_an_answer_are_no_damage(model: Path, tmp_path: Path) -> None:
+    first = answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    (kept,) = (tmp_path / "answers" / "models").iterdir()
+    odd = [{"text": f"one\u2028two\u2029three\x85{number}", "hit_token_limit": False} for number in range(3)]
+    write_jsonl(kept, odd)
+    again = answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    assert again.generated == 0
+    assert [answer.text for answer in again.answers] == [row["text"] for row in odd] != first.answers
