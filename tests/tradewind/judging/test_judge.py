@@ -282,10 +282,14 @@ def test_an_older_server_is_asked_in_a_weaker_form() -> None:
 
 def test_a_judge_that_drifts_is_told_of() -> None:
     items = predictions([(SAME, SAME)])
-    judges = [knowing(), knowing(lambda grade: min(grade, 3))]  # behind one address and one name
-    with LlmServer(answer=lambda body: judges[0](body)) as server:
+    judges = [knowing()]  # behind one address and one name
+
+    def answer(body: dict[str, Any]) -> Reply:
+        return judges[-1](body)
+
+    with LlmServer(answer=answer) as server:
         assert judge(items, server).drift is None
-        judges.pop(0)
+        judges.append(knowing(lambda grade: min(grade, 3)))
         record = judge(items, server, today=DAY + timedelta(days=1))
         assert len(_about_items(server)) == 1
     # Squares (4 + 16) / 20; by chance 3, from variances 2 and 0.64 and means 0.6 apart.
