@@ -140,7 +140,8 @@ def test_the_command_of_make_run_prints_the_table_and_the_reports_path(
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "prepare success, adapt success, finetune success, evaluate success" in done.stdout
+    for task in ("prepare", "baseline", "adapt", "finetune", "evaluate", "report", "register"):
+        assert f"{task} success" in done.stdout
     assert "SemScore (blind)" in done.stdout  # the embedded encoder cannot judge Korean
     path = re.search(r"^report: (.+\.html)$", done.stdout, re.MULTILINE)
     assert path is not None

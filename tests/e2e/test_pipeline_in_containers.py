@@ -129,6 +129,12 @@ def _training(engine: Engine, run: DagRun) -> dict[str, Any] | None:
     return None
 
 
+def _only_task(stack: Stack) -> int | None:
+    """The process of the one task at work."""
+    found = stack.pids("scheduler", r"airflow worker -- \w{8}-")
+    return found[0] if len(found) == 1 else None
+
+
 def _is_gone(engine: Engine, container: dict[str, Any]) -> bool:
     return container["Id"] not in [found["Id"] for found in engine.containers()]
 
@@ -139,7 +145,7 @@ def test_the_scores_are_those_of_the_same_stages_without_containers(
     run = begin(QUICK)
     wait_for(lambda: run.state() in ("success", "failed"), "the run has ended", 600)
     states = {task["task_id"]: task["state"] for task in run.tasks()}
-    stages = ("prepare", "adapt", "finetune", "evaluate", "report")
+    stages = ("prepare", "baseline", "adapt", "finetune", "evaluate", "report")
     assert states == dict.fromkeys(("shards", *stages, "register"), "success") | dict.fromkeys(
         ("extract", "approve", "promote", "notify"), "skipped"
     )
@@ -150,11 +156,11 @@ def test_the_scores_are_those_of_the_same_stages_without_containers(
         assert (json.loads((made / stage / "result.json").read_text())["job_id"]) == f"{DAG_ID}/{run.run_id}"
     assert {task["task_id"]: task["pool"] for task in run.tasks()} == dict.fromkeys(
         ("shards", "extract", "prepare", "report", "register", "approve", "promote", "notify"), "default_pool"
-    ) | dict.fromkeys(("adapt", "finetune", "evaluate"), "tradewind_gpus")
+    ) | dict.fromkeys(("baseline", "adapt", "finetune", "evaluate"), "tradewind_gpus")
     beside = tmp_path / "beside"
     beside.mkdir()
     (beside / "config.json").write_bytes((made / "config.json").read_bytes())
-    for stage in stages[:4]:
+    for stage in stages[:-1]:
         command = [sys.executable, "-m", "tradewind", stage, "--run-dir", str(beside)]
         subprocess.run(command, check=True, capture_output=True)
     for name in ("prepare/train.jsonl", "finetune/model/model.safetensors", "evaluate/scores.json"):
@@ -200,8 +206,7 @@ def test_a_training_goes_on_when_its_worker_is_told_to_end(
     """As a service manager does on a restart: SIGTERM to each of the worker's processes."""
     run = begin(LONG)
     before = wait_for(lambda: _training(engine, run), "fine-tuning", 300)
-    (task,) = stack.pids("scheduler", r"airflow worker -- \w{8}-")
-    os.kill(task, signal.SIGTERM)
+    os.kill(wait_for(lambda: _only_task(stack), "the baseline is over"), signal.SIGTERM)
     wait_for(lambda: "a retry follows it" in _log_file(stack, run, "finetune", 1).read_text(), "the task ends")
     wait_for(lambda: "Reconnecting" in str(_log(stack, run, "finetune", 2)) or "taking over" in str(_log(
         stack, run, "finetune", 2)), "a second try", 240)  # fmt: skip
