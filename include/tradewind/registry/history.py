@@ -35,18 +35,22 @@ class Move(Contract):
 
 def read_moves(path: Path) -> list[Move]:
     """The moves in their order; UserError that names the line where the file is not ours."""
+    moves = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as lines:  # as bytes: their lines end at "\n" alone, not at a U+2028 in somebody's reason
+            for number, line in enumerate(lines, 1):
+                moves.append(_move(line, f"{path}:{number}"))
     except FileNotFoundError:
         return []
-    moves = []
-    for number, line in enumerate(lines, 1):
-        try:
-            moves.append(Move.model_validate_json(line))
-        except ValidationError as error:
-            message = error.errors()[0]["msg"]
-            raise UserError(f"{path}:{number}: {message}; restore the line from a copy, or remove it") from error
     return moves
+
+
+def _move(line: bytes, place: str) -> Move:
+    try:
+        return Move.model_validate_json(line)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
+        raise UserError(f"{place}: {message}; restore the line from a copy, or remove it") from error
 
 
 def add_move(path: Path, move: Move) -> None:
