@@ -24,13 +24,17 @@ class Move(Contract):
     before: str | None
     """The champion until then; None: there was none."""
     after: str
+    model_sha256: str | None = None
+    """The weights of `after`, which another version may have, too; None in a move noted before this was."""
     why: tuple[str, ...]
 
     @classmethod
-    def now(cls, action: Action, *, before: str | None, after: str, who: str, why: tuple[str, ...]) -> Move:
+    def now(
+        cls, action: Action, *, before: str | None, after: str, model_sha256: str, who: str, why: tuple[str, ...]
+    ) -> Move:
         """A move of this moment."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return cls(at=at, who=who, action=action, before=before, after=after, why=why)
+        return cls(at=at, who=who, action=action, before=before, after=after, model_sha256=model_sha256, why=why)
 
 
 def read_moves(path: Path) -> list[Move]:
@@ -63,3 +67,20 @@ def predecessor(moves: list[Move], champion: str) -> str | None:
     """Who was champion before `champion` was promoted; a rollback to it counts as no promotion."""
     promotions = [move for move in moves if move.after == champion and move.action == "promote"]
     return promotions[-1].before if promotions else None
+
+
+def taken_back(moves: list[Move], model_sha256: str, name: str | None = None) -> str | None:
+    """Why weights may become champion by a human's order alone; None: they never were it, or are it now.
+
+    A report made again, or the next night from the same documents, makes another version of the same weights.
+
+    Args:
+        name: the version's, which a move noted without weights has; None: it is new.
+    """
+    was = [move for move in moves if move.after == name or move.model_sha256 == model_sha256]
+    if not was or was[-1] == moves[-1]:
+        return None
+    return (
+        f"these weights were champion before, as {was[0].after}, and were taken back or replaced; "
+        "tradewind models promote --force promotes them all the same"
+    )

@@ -15,6 +15,7 @@ from tradewind.files import iter_jsonl, write_atomically
 from tradewind.lease import run_dir_lock
 from tradewind.registry.card import model_card
 from tradewind.registry.gate import Decision, Difference, decide
+from tradewind.registry.history import Move, taken_back
 from tradewind.registry.placing import files_below, place_file, place_tree
 from tradewind.registry.store import Registry
 from tradewind.registry.version import (
@@ -121,12 +122,14 @@ class Registered:
     version: Version
     champion: bool
     config: RunConfig
+    taken_back: str | None
+    """Why it must not become champion again by itself, if it was."""
 
     @property
     def asks(self) -> bool:
         """Whether it waits for a human's approval."""
         record = self.version.record
-        return record.decision.promote and record.approval and not self.champion
+        return record.decision.promote and record.approval and not self.champion and not self.taken_back
 
 
 def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
@@ -146,12 +149,11 @@ def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
     record = version.record
     with registry.changing("register") as change:
         # Once only: a cleared task must not undo a rollback.
-        was_champion = any(move.after == version.name for move in registry.history())
-        is_due = not was_champion and registry.champion_name() == record.parent
-        if record.decision.promote and not record.approval and is_due:
+        reason = taken_back(registry.history(), record.model_sha256, version.name)
+        if record.decision.promote and not record.approval and not reason and registry.champion_name() == record.parent:
             change.point_to(version.name, "promote", who=who, why=record.decision.reasons)
         change.retire(run.config.registry.keep)
-        return Registered(version, registry.champion_name() == version.name, run.config)
+        return Registered(version, registry.champion_name() == version.name, run.config, reason)
 
 
 def _known(registry: Registry, run: Run) -> Version | None:
@@ -199,7 +201,7 @@ def _publish(registry: Registry, run: Run) -> Version:
                 files=files,
                 verdict=run.report.scores.verdict,
                 verdict_reason=run.report.scores.verdict_reason,
-                decision=_decide(run, champion, difference),
+                decision=_decide(run, champion, difference, registry.history()),
                 approval=run.config.gate.approval,
                 parent=champion.name if champion else None,
             )
@@ -209,8 +211,10 @@ def _publish(registry: Registry, run: Run) -> Version:
             return change.publish(folder, record.name)
 
 
-def _decide(run: Run, champion: Version | None, difference: Difference) -> Decision:
-    """The gate's word, or that the run was compared with another champion than there is now."""
+def _decide(run: Run, champion: Version | None, difference: Difference, moves: list[Move]) -> Decision:
+    """The gate's word; or that its weights were taken back, or compared with another champion than there is now."""
+    if refused := taken_back(moves, run.model_sha256):
+        return Decision(promote=False, reasons=(refused,))
     compared = run.evaluate.inputs.get(CHAMPION_INPUT)
     if champion is not None and (compared is None or compared.sha256 != champion.record.model_sha256):
         what = "with no champion" if compared is None else "with another champion"

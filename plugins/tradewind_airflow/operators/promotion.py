@@ -18,7 +18,7 @@ from tradewind.faults import told_to_user
 from tradewind.recipes import read_config
 from tradewind.registry.hub import push_version
 from tradewind.registry.promotion import promote_approved
-from tradewind.registry.register import NothingToRegister, register
+from tradewind.registry.register import NothingToRegister, Registered, register
 from tradewind.registry.store import Registry
 from tradewind.registry.tracking import track_version
 from tradewind.registry.version import CONFIG, REPORTS, Version
@@ -86,16 +86,17 @@ class RegisterModelOperator(BaseOperator):
                 _push(version, config, self.secrets)
             decision = version.record.decision
             predecessor = registry.predecessor() if found.champion else version.record.parent
-        said = _said(version, champion=found.champion, asks=found.asks, predecessor=predecessor)
+        reasons = (found.taken_back,) if found.taken_back else decision.reasons
+        said = _said(found, predecessor)
         self.log.info(said)
-        for reason in decision.reasons:
+        for reason in reasons:
             self.log.info(reason)
         return {
             "version": version.name,
             "promoted": found.champion,
             "let_through": decision.promote,
             "asks": found.asks,
-            "reasons": list(decision.reasons),
+            "reasons": list(reasons),
             "predecessor": predecessor,
             "said": said,
         }
@@ -178,7 +179,7 @@ class PromoteModelOperator(BaseOperator):
         with _told(registry.path):
             version = promote_approved(registry, self.registered["version"], who=who)
             _push(version, read_config(version.path / CONFIG), self.secrets)
-        said = _said(version, champion=True, asks=False, predecessor=version.record.parent)
+        said = _promoted(version, version.record.parent)
         self.log.info(said)
         return {**self.registered, "promoted": True, "asks": False, "said": said}
 
@@ -203,14 +204,18 @@ def scores_in_markdown(version: Version) -> str:
     return "\n".join(lines)
 
 
-def _said(version: Version, *, champion: bool, asks: bool, predecessor: str | None) -> str:
-    if champion:
-        return f"{version.name} is champion{_over(predecessor)}"
-    if asks:
-        return f"{version.name} waits for approval{_over(predecessor)}"
-    decision = version.record.decision
+def _said(found: Registered, predecessor: str | None) -> str:
+    name, decision = found.version.name, found.version.record.decision
+    if found.champion:
+        return _promoted(found.version, predecessor)
+    if found.asks:
+        return f"{name} waits for approval{_over(predecessor)}"
     reason = "the champion has changed since" if decision.promote else decision.reasons[0]
-    return f"{version.name} is not promoted: {reason}"
+    return f"{name} is not promoted: {found.taken_back or reason}"
+
+
+def _promoted(version: Version, predecessor: str | None) -> str:
+    return f"{version.name} is champion{_over(predecessor)}"
 
 
 def _over(predecessor: str | None) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from finished_run import Night, finished_run
+from finished_run import Night, finished_run, report_again
 from tradewind.errors import RunDirBusyError, UserError
 from tradewind.files import sha256_of
 from tradewind.lease import run_dir_lock
-from tradewind.registry.promotion import promote_approved, rollback
+from tradewind.registry.promotion import promote, promote_approved, rollback
 from tradewind.registry.register import NothingToRegister, register
 from tradewind.registry.store import Registry
 from tradewind.registry.version import Version
@@ -109,7 +109,51 @@ def test_a_cleared_registration_does_not_undo_a_rollback(registry: Registry, nig
     assert register(registry, run, who="test").champion
     rollback(registry, who="a human", why="it swears")
     again = register(registry, run, who="test")
-    assert (again.version.name, again.champion, again.asks) == ("v2", False, False)
+    assert (again.version.name, again.champion, again.asks, again.taken_back) == ("v2", False, False, _TAKEN_BACK)
+    assert registry.champion_name() == "v1"
+
+
+_TAKEN_BACK = (
+    "these weights were champion before, as v2, and were taken back or replaced; "
+    "tradewind models promote --force promotes them all the same"
+)
+
+
+@pytest.mark.parametrize("approval", [False, True])
+def test_neither_a_new_report_nor_the_next_night_brings_back_weights_that_were_taken_back(
+    registry: Registry, night: Night, tmp_path: Path, approval: bool
+) -> None:
+    night()
+    settings = {"weights": "bad", "overrides": {"gate.approval": approval}}
+    run = finished_run(tmp_path / "run", champion=registry.champion(), **settings)
+    register(registry, run, who="test")
+    if approval:
+        promote_approved(registry, "v2", who="Mina")
+    rollback(registry, who="a human", why="it swears")
+    assert [move.model_sha256 for move in registry.history()] == [
+        registry.version(name).record.model_sha256 for name in ("v1", "v2", "v1")
+    ]
+    report_again(run, finished_at="2026-11-23T09:00:00+00:00")
+    cleared = register(registry, run, who="test")
+    again = night(**settings)
+    for registered, name in ((cleared, "v3"), (again, "v4")):
+        assert (registered.version.name, registered.champion, registered.asks) == (name, False, False)
+        assert registered.version.record.decision.reasons == (_TAKEN_BACK,)
+    assert registry.champion_name() == "v1"
+    promote(registry, "v4", who="a human", why="it was the prompt", force=True)
+    assert registry.champion_name() == "v4"
+
+
+def test_an_approval_does_not_bring_back_what_was_taken_back(registry: Registry, night: Night) -> None:
+    night()
+    for _ in range(2):
+        night(weights="bad", overrides={"gate.approval": True})
+    promote_approved(registry, "v2", who="Mina")
+    rollback(registry, who="a human", why="it swears")
+    for name in ("v2", "v3"):
+        with pytest.raises(UserError) as refused:
+            promote_approved(registry, name, who="Mina")
+        assert str(refused.value) == f"{registry.path}: {name}: {_TAKEN_BACK}"
     assert registry.champion_name() == "v1"
 
 

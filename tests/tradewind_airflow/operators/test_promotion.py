@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from finished_run import HOSTILE, finished_run
 from hub_server import HubServer
+from tradewind.registry.promotion import rollback
 from tradewind.registry.store import Registry
 from tradewind.reporting.contract import read_report
 from tradewind_airflow.operators.promotion import (
@@ -65,6 +66,19 @@ def test_an_equal_model_is_kept_and_the_reason_told(
         "v2 is not promoted: SemScore on reworded questions (en, n=40): the interval holds 0"
     )
     assert registry.champion_name() == "v1"
+
+
+def test_what_was_taken_back_is_told_as_such(registry: Registry, tmp_path: Path, context: dict[str, Any]) -> None:
+    _register(registry, finished_run(tmp_path / "one").path, context)
+    run = finished_run(tmp_path / "two", champion=registry.champion(), weights="bad").path
+    assert _register(registry, run, context)["promoted"]
+    rollback(registry, who="a human", why="it swears")
+    xcom = _register(registry, run, context)
+    told = (
+        "these weights were champion before, as v2, and were taken back or replaced; "
+        "tradewind models promote --force promotes them all the same"
+    )
+    assert (xcom["said"], xcom["reasons"], xcom["asks"]) == (f"v2 is not promoted: {told}", [told], False)
 
 
 def test_a_run_without_a_model_is_skipped_with_the_reason(
