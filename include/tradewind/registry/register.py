@@ -63,13 +63,20 @@ class Run:
                 raise NothingToRegister(f"the run made no scored model: the stage {stage} was not run")
             if (result := run_dir.result(stage)).status == "skipped":
                 raise NothingToRegister(f"the run made no scored model: {stage} was skipped: {result.reason}")
-        finetune, evaluate, report = (run_dir.result(stage) for stage in ("finetune", "evaluate", "report"))
+        prepare, finetune = run_dir.result("prepare"), run_dir.result("finetune")
+        evaluate, report = run_dir.result("evaluate"), run_dir.result("report")
+        if _adapted(finetune):
+            adapt = run_dir.result("adapt")
+            _check_used(run_dir, "adapt", adapt, "prepare/corpus.jsonl", prepare)
+            _check_used(run_dir, "finetune", finetune, "adapt/model", adapt)
+        _check_used(run_dir, "finetune", finetune, "prepare/train.jsonl", prepare)
+        _check_used(run_dir, "evaluate", evaluate, "prepare/heldout.jsonl", prepare)
         _check_used(run_dir, "evaluate", evaluate, "finetune/model", finetune)
         _check_used(run_dir, "report", report, "evaluate/scores.json", evaluate)
         folder = run_dir.published("report")
         return cls(
             run_dir=run_dir,
-            prepare=run_dir.result("prepare"),
+            prepare=prepare,
             finetune=finetune,
             evaluate=evaluate,
             report_dir=folder,
@@ -91,6 +98,11 @@ class Run:
             answers=len(answers),
             changed_answers=sum(answer["tuned"] != answer["base"] for answer in answers),
         )
+
+
+def _adapted(finetune: StageResult) -> bool:
+    """Whether the tuned model was trained on the running text, too."""
+    return "adapt/model" in finetune.inputs
 
 
 def _config(run_dir: RunDir, finetune: StageResult, report: StageResult) -> RunConfig:
@@ -174,9 +186,7 @@ def _publish(registry: Registry, run: Run) -> Version:
         for name in REPORTS:
             place_file(run.report_dir / name, folder / name)
         write_atomically(folder / CONFIG, run.config.model_dump_json(indent=1))
-        Exposure.of(run.run_dir.published("prepare"), adapted="adapt/model" in run.finetune.inputs).write(
-            folder / EXPOSURE
-        )
+        Exposure.of(run.run_dir.published("prepare"), adapted=_adapted(run.finetune)).write(folder / EXPOSURE)
         model = {path: FileSum.of(folder / MODEL / path) for path in files_below(folder / MODEL)}
         if folder_digest({path: made.sha256 for path, made in model.items()}) != run.model_sha256:
             raise UserError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finished_run import Night, finished_run, report_again
+from finished_run import PREPARED, Night, finished_run, report_again
 from tradewind.errors import RunDirBusyError, UserError
 from tradewind.files import sha256_of
 from tradewind.lease import run_dir_lock
@@ -16,7 +16,7 @@ from tradewind.registry.promotion import promote, promote_approved, rollback
 from tradewind.registry.register import NothingToRegister, register
 from tradewind.registry.store import Registry
 from tradewind.registry.version import Version
-from tradewind.results import Artifact
+from tradewind.results import Artifact, Stage
 
 
 def _everything(folder: Path) -> dict[str, str]:
@@ -35,7 +35,7 @@ def test_the_first_model_that_beats_its_base_becomes_champion(registry: Registry
         assert (version.path / name).read_bytes() == (run / "report" / name).read_bytes()
     record = version.record
     assert (record.name, record.run, record.dag_id, record.recipe) == ("v1", "night-1", "trade_qa", "tiny")
-    assert record.data == {name: sha256_of(run / "prepare" / name) for name in ("train.jsonl", "corpus.jsonl")}
+    assert record.data == {name: sha256_of(run / "prepare" / name) for name in PREPARED}
     assert {name: made.sha256 for name, made in record.files.items()} == {
         name: digest for name, digest in _everything(version.path).items() if name != "version.json"
     }
@@ -260,6 +260,37 @@ def test_a_model_that_changed_after_its_scores_is_refused(registry: Registry, tm
     )
     with pytest.raises(UserError, match="evaluate: was made from another finetune/model than stands there now"):
         register(registry, run, who="test")
+
+
+@pytest.mark.parametrize(
+    ("stage", "output", "reader"),
+    [
+        ("prepare", "train.jsonl", "finetune"),
+        ("prepare", "heldout.jsonl", "evaluate"),
+        ("prepare", "corpus.jsonl", "adapt"),
+        ("adapt", "model", "finetune"),
+    ],
+)
+def test_documents_prepared_again_after_the_training_are_not_taken_for_what_it_read(
+    registry: Registry, tmp_path: Path, stage: Stage, output: str, reader: str
+) -> None:
+    run = finished_run(tmp_path / "run", adapted=True)
+    result = run.result(stage)
+    again = result.outputs | {output: result.outputs[output].model_copy(update={"sha256": "0" * 64})}
+    run.result_file(stage).write_text(result.model_copy(update={"outputs": again}).model_dump_json())
+    told = f"{run.published(reader)}: was made from another {stage}/{output} than stands there now; run the stage "
+    with pytest.raises(UserError) as refused:
+        register(registry, run, who="test")
+    assert str(refused.value) == f"{told}'{reader}' again"
+    assert registry.names() == []
+
+
+def test_a_corpus_that_no_training_read_may_change(registry: Registry, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    result = run.result("prepare")
+    again = result.outputs | {"corpus.jsonl": result.outputs["corpus.jsonl"].model_copy(update={"sha256": "0" * 64})}
+    run.result_file("prepare").write_text(result.model_copy(update={"outputs": again}).model_dump_json())
+    assert register(registry, run, who="test").champion
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "another.bin"])
