@@ -81,7 +81,7 @@ class Run:
             evaluate=evaluate,
             report_dir=folder,
             report=read_report(folder / REPORTS[0]),
-            config=_config(run_dir, finetune, report),
+            config=_config(run_dir, finetune, evaluate, report),
         )
 
     @property
@@ -105,9 +105,10 @@ def _adapted(finetune: StageResult) -> bool:
     return "adapt/model" in finetune.inputs
 
 
-def _config(run_dir: RunDir, finetune: StageResult, report: StageResult) -> RunConfig:
-    """What the model was made by; of what decides over it, the recipe's word when the report was made."""
-    later = {block: report.config[block] for block in ("gate", "registry") if block in report.config}
+def _config(run_dir: RunDir, finetune: StageResult, evaluate: StageResult, report: StageResult) -> RunConfig:
+    """What the model was made by and scored by; of what decides over it, the recipe's word when the report was made."""
+    said = {"evaluate": evaluate.config, "gate": report.config, "registry": report.config}
+    later = {block: config[block] for block, config in said.items() if block in config}
     try:
         return RunConfig.model_validate(finetune.config | later)
     except ValidationError as error:

@@ -94,6 +94,22 @@ def test_a_run_that_was_compared_with_another_champion_does_not_replace_this_one
     assert registry.champion_name() == "v3"
 
 
+def test_a_version_has_the_settings_that_each_stage_was_run_with(registry: Registry, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    for stage, block, settings in (
+        ("evaluate", "evaluate", {"max_new_tokens": 999}),
+        ("report", "registry", {"keep": 3}),
+        ("report", "evaluate", {"max_new_tokens": 7}),
+    ):
+        result = run.result(stage)
+        config = result.config | {block: result.config[block] | settings}
+        run.result_file(stage).write_text(result.model_copy(update={"config": config}).model_dump_json())
+    version = register(registry, run, who="test").version
+    kept = json.loads((version.path / "config.json").read_text())
+    assert (kept["evaluate"]["max_new_tokens"], kept["registry"]["keep"]) == (999, 3)
+    assert "max_new_tokens=999" in (version.path / "README.md").read_text()
+
+
 def test_registering_again_makes_no_second_version(registry: Registry, tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
     first = register(registry, run, who="test")
