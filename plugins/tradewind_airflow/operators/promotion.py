@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from tradewind_airflow.secret_references import SecretReference, check_reference
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.types import Logger
 
 _MODELS_DIR = "{{ macros.tradewind.models_dir(dag.dag_id) }}"
 
@@ -39,7 +40,7 @@ class RegisterModelOperator(BaseOperator):
 
     A run that made no tuned model makes the task *skipped*. The XCom is small: `version`, `promoted` (it is
     champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`, `predecessor`, and
-    `said`, one line for a message.
+    `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in the log.
 
     Args:
         run_dir: the run's folder (templated).
@@ -79,15 +80,13 @@ class RegisterModelOperator(BaseOperator):
             except NothingToRegister as nothing:
                 raise AirflowSkipException(str(nothing)) from None
             version, config = found.version, found.config
-            if config.registry.mlflow_tracking_uri:
-                scores = read_report(version.path / REPORTS[0]).scores
-                track_version(version, scores, config, config.registry.mlflow_tracking_uri)
-            if found.champion:
-                _push(version, config, self.secrets)
             decision = version.record.decision
             predecessor = registry.predecessor() if found.champion else version.record.parent
         reasons = (found.taken_back,) if found.taken_back else decision.reasons
-        said = _said(found, predecessor)
+        faults = [_fault("tracked", self.log, lambda: _track(version, config))]
+        if found.champion:
+            faults.append(_fault("pushed", self.log, lambda: _push(version, config, self.secrets)))
+        said = "; ".join([_said(found, predecessor), *filter(None, faults)])
         self.log.info(said)
         for reason in reasons:
             self.log.info(reason)
@@ -178,8 +177,9 @@ class PromoteModelOperator(BaseOperator):
         who = f"{user['name']}, in {_task(context)}" if user.get("name") else _task(context)
         with _told(registry.path):
             version = promote_approved(registry, self.registered["version"], who=who)
-            _push(version, read_config(version.path / CONFIG), self.secrets)
-        said = _promoted(version, version.record.parent)
+            config = read_config(version.path / CONFIG)
+        fault = _fault("pushed", self.log, lambda: _push(version, config, self.secrets))
+        said = "; ".join(filter(None, [_promoted(version, version.record.parent), fault]))
         self.log.info(said)
         return {**self.registered, "promoted": True, "asks": False, "said": said}
 
@@ -220,6 +220,23 @@ def _promoted(version: Version, predecessor: str | None) -> str:
 
 def _over(predecessor: str | None) -> str:
     return f" (before: {predecessor})" if predecessor else " (the first)"
+
+
+def _fault(done: str, log: Logger, work: Callable[[], None]) -> str | None:
+    """What of the work went wrong. The pointer has moved: that must be told, whatever fails after it."""
+    try:
+        work()
+    except Exception as error:
+        told = told_to_user(error)
+        log.warning("not %s: %s", done, told or type(error).__name__, exc_info=None if told else error)
+        return f"not {done}: {told or type(error).__name__}"
+    return None
+
+
+def _track(version: Version, config: RunConfig) -> None:
+    if config.registry.mlflow_tracking_uri:
+        scores = read_report(version.path / REPORTS[0]).scores
+        track_version(version, scores, config, config.registry.mlflow_tracking_uri)
 
 
 def _push(version: Version, config: RunConfig, secrets: Mapping[str, SecretReference]) -> None:
