@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -140,7 +141,7 @@ def test_neither_a_new_report_nor_the_next_night_brings_back_weights_that_were_t
     registry: Registry, night: Night, tmp_path: Path, approval: bool
 ) -> None:
     night()
-    settings = {"weights": "bad", "overrides": {"gate.approval": approval}}
+    settings: dict[str, Any] = {"weights": "bad", "overrides": {"gate.approval": approval}}
     run = finished_run(tmp_path / "run", champion=registry.champion(), **settings)
     register(registry, run, who="test")
     if approval:
