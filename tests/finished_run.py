@@ -18,6 +18,7 @@ from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
 HOSTILE = "<script>alert(1)</script> [x](http://y) | {{ 7*7 }} <!channel>"
 N = 40
+PREPARED = ["train.jsonl", "heldout.jsonl", "corpus.jsonl"]
 Night = Callable[..., Registered]
 
 
@@ -66,12 +67,14 @@ def finished_run(
     overrides: Mapping[str, Any] | None = None,
     warnings: tuple[str, ...] = (),
     same_answers: bool = False,
+    adapted: bool = False,
 ) -> RunDir:
     """Publish what prepare, finetune, evaluate and report would have left.
 
     Args:
         gain: tuned minus base, and minus the champion.
         champion: what the run was compared with besides the base.
+        adapted: whether it was trained on the running text before.
     """
     run = RunDir(path)
     config = resolve("tiny", "embedded:en", 42, dict(overrides or {}))
@@ -89,13 +92,19 @@ def finished_run(
         write_atomically(run.result_file(stage), result.model_dump_json())
         return {f"{stage}/{name}": artifact for name, artifact in made.items()}
 
-    for stage in ("prepare", "finetune", "evaluate", "report"):
+    stages: tuple[Stage, ...] = ("prepare", "adapt", "finetune", "evaluate", "report")
+    for stage in stages if adapted else stages[:1] + stages[2:]:
         run.published(stage).mkdir(parents=True)
     pair = {"question": "FOB?", "answer": "Free on board.", "context": "FOB: free on board."}
     write_jsonl(run.published("prepare") / "train.jsonl", [pair])
     write_jsonl(run.published("prepare") / "corpus.jsonl", [{"text": pair["context"]}])
-    found = publish("prepare", ["train.jsonl", "corpus.jsonl"], {}, files=2, train=100, heldout=dict.fromkeys(KINDS, N))
+    write_jsonl(run.published("prepare") / "heldout.jsonl", [{"question": "CIF?", "answer": "Cost and freight."}])
+    found = publish("prepare", PREPARED, {}, files=2, train=100, heldout=dict.fromkeys(KINDS, N))
 
+    if adapted:
+        (run.published("adapt") / "model").mkdir()
+        (run.published("adapt") / "model" / "model.safetensors").write_text("adapted")
+        found |= publish("adapt", ["model"], found)
     model = run.published("finetune") / "model"
     (model / "extra").mkdir(parents=True)
     (model / "config.json").write_text('{"model_type": "gemma2"}')
@@ -119,3 +128,10 @@ def finished_run(
     write_atomically(run.published("report") / "report.html", "<!doctype html><title>report</title>")
     publish("report", ["report.json", "report.html"], found)
     return run
+
+
+def report_again(run: RunDir, *, finished_at: str) -> None:
+    """Have the report as if its stage had been cleared: all but its time is the same."""
+    file = run.published("report") / "report.json"
+    report = Report.model_validate_json(file.read_bytes()).model_copy(update={"finished_at": finished_at})
+    write_atomically(file, report.model_dump_json())

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class HubServer:
-    """Creates repositories and takes files that travel inside the commit itself; `refuse` answers 403 to all."""
+    """Creates repositories, lists files, and takes and deletes them inside a commit; `refuse` answers 403 to all."""
 
     def __init__(self, *, refuse: bool = False) -> None:
         self.created: list[dict[str, Any]] = []
@@ -30,9 +30,10 @@ class HubServer:
                     self._answer(200, outer._reply(self.path, body))
 
             def do_GET(self) -> None:
-                self._answer(403 if refuse else 200, {})
+                listing = [{"type": "file", "path": name, "size": 1, "oid": "0" * 40} for name in sorted(outer.files)]
+                self._answer(403 if refuse else 200, listing if "/tree/main" in self.path else {})
 
-            def _answer(self, status: int, content: dict[str, Any]) -> None:
+            def _answer(self, status: int, content: Any) -> None:
                 payload = json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -57,6 +58,8 @@ class HubServer:
             self.commits.append(path)
             for line in body.splitlines():
                 entry = json.loads(line)
+                if entry["key"] == "deletedFile":
+                    del self.files[entry["value"]["path"]]
                 if entry["key"] == "file":
                     self.files[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"]).decode()
             return {"commitUrl": f"{self.endpoint}/datasets/team/trade/commit/{'0' * 40}", "commitOid": "0" * 40}

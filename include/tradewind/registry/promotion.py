@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradewind.errors import UserError
+from tradewind.registry.history import taken_back
 from tradewind.registry.store import Registry
 from tradewind.registry.version import Version
 
@@ -11,7 +12,8 @@ def promote_approved(registry: Registry, name: str, *, who: str) -> Version:
     """Make champion what the gate let through and a human approved.
 
     Raises:
-        UserError: the version is damaged, or the champion is no longer the one that it was compared with.
+        UserError: the version is damaged, its weights were champion before and taken back, or the champion is no
+            longer the one that it was compared with.
     """
     version = registry.version(name)
     record = version.record
@@ -20,6 +22,8 @@ def promote_approved(registry: Registry, name: str, *, who: str) -> Version:
     version.verify()
     with registry.changing("promote") as change:
         champion = registry.champion_name()
+        if reason := taken_back(registry.history(), record.model_sha256, name):
+            raise UserError(f"{registry.path}: {name}: {reason}")
         if champion not in (record.parent, name):
             raise UserError(
                 f"{registry.path}: {name} was compared with {record.parent or 'the base'}, but the champion is "

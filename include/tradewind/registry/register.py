@@ -15,6 +15,7 @@ from tradewind.files import iter_jsonl, write_atomically
 from tradewind.lease import run_dir_lock
 from tradewind.registry.card import model_card
 from tradewind.registry.gate import Decision, Difference, decide
+from tradewind.registry.history import Move, taken_back
 from tradewind.registry.placing import files_below, place_file, place_tree
 from tradewind.registry.store import Registry
 from tradewind.registry.version import (
@@ -62,18 +63,25 @@ class Run:
                 raise NothingToRegister(f"the run made no scored model: the stage {stage} was not run")
             if (result := run_dir.result(stage)).status == "skipped":
                 raise NothingToRegister(f"the run made no scored model: {stage} was skipped: {result.reason}")
-        finetune, evaluate, report = (run_dir.result(stage) for stage in ("finetune", "evaluate", "report"))
+        prepare, finetune = run_dir.result("prepare"), run_dir.result("finetune")
+        evaluate, report = run_dir.result("evaluate"), run_dir.result("report")
+        if _adapted(finetune):
+            adapt = run_dir.result("adapt")
+            _check_used(run_dir, "adapt", adapt, "prepare/corpus.jsonl", prepare)
+            _check_used(run_dir, "finetune", finetune, "adapt/model", adapt)
+        _check_used(run_dir, "finetune", finetune, "prepare/train.jsonl", prepare)
+        _check_used(run_dir, "evaluate", evaluate, "prepare/heldout.jsonl", prepare)
         _check_used(run_dir, "evaluate", evaluate, "finetune/model", finetune)
         _check_used(run_dir, "report", report, "evaluate/scores.json", evaluate)
         folder = run_dir.published("report")
         return cls(
             run_dir=run_dir,
-            prepare=run_dir.result("prepare"),
+            prepare=prepare,
             finetune=finetune,
             evaluate=evaluate,
             report_dir=folder,
             report=read_report(folder / REPORTS[0]),
-            config=_config(run_dir, finetune, report),
+            config=_config(run_dir, finetune, evaluate, report),
         )
 
     @property
@@ -92,9 +100,15 @@ class Run:
         )
 
 
-def _config(run_dir: RunDir, finetune: StageResult, report: StageResult) -> RunConfig:
-    """What the model was made by; of what decides over it, the recipe's word when the report was made."""
-    later = {block: report.config[block] for block in ("gate", "registry") if block in report.config}
+def _adapted(finetune: StageResult) -> bool:
+    """Whether the tuned model was trained on the running text, too."""
+    return "adapt/model" in finetune.inputs
+
+
+def _config(run_dir: RunDir, finetune: StageResult, evaluate: StageResult, report: StageResult) -> RunConfig:
+    """What the model was made by and scored by; of what decides over it, the recipe's word when the report was made."""
+    said = {"evaluate": evaluate.config, "gate": report.config, "registry": report.config}
+    later = {block: config[block] for block, config in said.items() if block in config}
     try:
         return RunConfig.model_validate(finetune.config | later)
     except ValidationError as error:
@@ -121,12 +135,14 @@ class Registered:
     version: Version
     champion: bool
     config: RunConfig
+    taken_back: str | None
+    """Why it must not become champion again by itself, if it was."""
 
     @property
     def asks(self) -> bool:
         """Whether it waits for a human's approval."""
         record = self.version.record
-        return record.decision.promote and record.approval and not self.champion
+        return record.decision.promote and record.approval and not self.champion and not self.taken_back
 
 
 def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
@@ -146,12 +162,11 @@ def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
     record = version.record
     with registry.changing("register") as change:
         # Once only: a cleared task must not undo a rollback.
-        was_champion = any(move.after == version.name for move in registry.history())
-        is_due = not was_champion and registry.champion_name() == record.parent
-        if record.decision.promote and not record.approval and is_due:
+        reason = taken_back(registry.history(), record.model_sha256, version.name)
+        if record.decision.promote and not record.approval and not reason and registry.champion_name() == record.parent:
             change.point_to(version.name, "promote", who=who, why=record.decision.reasons)
         change.retire(run.config.registry.keep)
-        return Registered(version, registry.champion_name() == version.name, run.config)
+        return Registered(version, registry.champion_name() == version.name, run.config, reason)
 
 
 def _known(registry: Registry, run: Run) -> Version | None:
@@ -172,9 +187,7 @@ def _publish(registry: Registry, run: Run) -> Version:
         for name in REPORTS:
             place_file(run.report_dir / name, folder / name)
         write_atomically(folder / CONFIG, run.config.model_dump_json(indent=1))
-        Exposure.of(run.run_dir.published("prepare"), adapted="adapt/model" in run.finetune.inputs).write(
-            folder / EXPOSURE
-        )
+        Exposure.of(run.run_dir.published("prepare"), adapted=_adapted(run.finetune)).write(folder / EXPOSURE)
         model = {path: FileSum.of(folder / MODEL / path) for path in files_below(folder / MODEL)}
         if folder_digest({path: made.sha256 for path, made in model.items()}) != run.model_sha256:
             raise UserError(
@@ -199,7 +212,7 @@ def _publish(registry: Registry, run: Run) -> Version:
                 files=files,
                 verdict=run.report.scores.verdict,
                 verdict_reason=run.report.scores.verdict_reason,
-                decision=_decide(run, champion, difference),
+                decision=_decide(run, champion, difference, registry.history()),
                 approval=run.config.gate.approval,
                 parent=champion.name if champion else None,
             )
@@ -209,8 +222,10 @@ def _publish(registry: Registry, run: Run) -> Version:
             return change.publish(folder, record.name)
 
 
-def _decide(run: Run, champion: Version | None, difference: Difference) -> Decision:
-    """The gate's word, or that the run was compared with another champion than there is now."""
+def _decide(run: Run, champion: Version | None, difference: Difference, moves: list[Move]) -> Decision:
+    """The gate's word; or that its weights were taken back, or compared with another champion than there is now."""
+    if refused := taken_back(moves, run.model_sha256):
+        return Decision(promote=False, reasons=(refused,))
     compared = run.evaluate.inputs.get(CHAMPION_INPUT)
     if champion is not None and (compared is None or compared.sha256 != champion.record.model_sha256):
         what = "with no champion" if compared is None else "with another champion"

@@ -136,9 +136,11 @@ class Change:
     def point_to(self, name: str, action: Action, *, who: str, why: tuple[str, ...]) -> bool:
         """Move the pointer and note it in the history; returns False where it points there already."""
         before = self._registry.champion_name()
-        if before == self._registry.version(name).name:
+        version = self._registry.version(name)
+        if before == name:
             return False
-        move = Move.now(action, before=before, after=name, who=who, why=why)
+        model_sha256 = version.record.model_sha256
+        move = Move.now(action, before=before, after=name, model_sha256=model_sha256, who=who, why=why)
         # Killed from here on, the next change finds the intent and ends what was begun.
         write_atomically(self._intent, move.model_dump_json())
         link = self._registry.path / f".champion.{uuid.uuid4().hex}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from tradewind.faults import told_to_user
 from tradewind.recipes import read_config
 from tradewind.registry.hub import push_version
 from tradewind.registry.promotion import promote_approved
-from tradewind.registry.register import NothingToRegister, register
+from tradewind.registry.register import NothingToRegister, Registered, register
 from tradewind.registry.store import Registry
 from tradewind.registry.tracking import track_version
 from tradewind.registry.version import CONFIG, REPORTS, Version
@@ -30,6 +30,7 @@ from tradewind_airflow.secret_references import SecretReference, check_reference
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.types import Logger
 
 _MODELS_DIR = "{{ macros.tradewind.models_dir(dag.dag_id) }}"
 
@@ -39,7 +40,7 @@ class RegisterModelOperator(BaseOperator):
 
     A run that made no tuned model makes the task *skipped*. The XCom is small: `version`, `promoted` (it is
     champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`, `predecessor`, and
-    `said`, one line for a message.
+    `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in the log.
 
     Args:
         run_dir: the run's folder (templated).
@@ -79,23 +80,22 @@ class RegisterModelOperator(BaseOperator):
             except NothingToRegister as nothing:
                 raise AirflowSkipException(str(nothing)) from None
             version, config = found.version, found.config
-            if config.registry.mlflow_tracking_uri:
-                scores = read_report(version.path / REPORTS[0]).scores
-                track_version(version, scores, config, config.registry.mlflow_tracking_uri)
-            if found.champion:
-                _push(version, config, self.secrets)
             decision = version.record.decision
             predecessor = registry.predecessor() if found.champion else version.record.parent
-        said = _said(version, champion=found.champion, asks=found.asks, predecessor=predecessor)
+        reasons = (found.taken_back,) if found.taken_back else decision.reasons
+        faults = [_fault("tracked", self.log, lambda: _track(version, config))]
+        if found.champion:
+            faults.append(_fault("pushed", self.log, lambda: _push(version, config, self.secrets)))
+        said = "; ".join([_said(found, predecessor), *filter(None, faults)])
         self.log.info(said)
-        for reason in decision.reasons:
+        for reason in reasons:
             self.log.info(reason)
         return {
             "version": version.name,
             "promoted": found.champion,
             "let_through": decision.promote,
             "asks": found.asks,
-            "reasons": list(decision.reasons),
+            "reasons": list(reasons),
             "predecessor": predecessor,
             "said": said,
         }
@@ -177,8 +177,9 @@ class PromoteModelOperator(BaseOperator):
         who = f"{user['name']}, in {_task(context)}" if user.get("name") else _task(context)
         with _told(registry.path):
             version = promote_approved(registry, self.registered["version"], who=who)
-            _push(version, read_config(version.path / CONFIG), self.secrets)
-        said = _said(version, champion=True, asks=False, predecessor=version.record.parent)
+            config = read_config(version.path / CONFIG)
+        fault = _fault("pushed", self.log, lambda: _push(version, config, self.secrets))
+        said = "; ".join(filter(None, [_promoted(version, version.record.parent), fault]))
         self.log.info(said)
         return {**self.registered, "promoted": True, "asks": False, "said": said}
 
@@ -203,18 +204,39 @@ def scores_in_markdown(version: Version) -> str:
     return "\n".join(lines)
 
 
-def _said(version: Version, *, champion: bool, asks: bool, predecessor: str | None) -> str:
-    if champion:
-        return f"{version.name} is champion{_over(predecessor)}"
-    if asks:
-        return f"{version.name} waits for approval{_over(predecessor)}"
-    decision = version.record.decision
+def _said(found: Registered, predecessor: str | None) -> str:
+    name, decision = found.version.name, found.version.record.decision
+    if found.champion:
+        return _promoted(found.version, predecessor)
+    if found.asks:
+        return f"{name} waits for approval{_over(predecessor)}"
     reason = "the champion has changed since" if decision.promote else decision.reasons[0]
-    return f"{version.name} is not promoted: {reason}"
+    return f"{name} is not promoted: {found.taken_back or reason}"
+
+
+def _promoted(version: Version, predecessor: str | None) -> str:
+    return f"{version.name} is champion{_over(predecessor)}"
 
 
 def _over(predecessor: str | None) -> str:
     return f" (before: {predecessor})" if predecessor else " (the first)"
+
+
+def _fault(done: str, log: Logger, work: Callable[[], None]) -> str | None:
+    """What of the work went wrong. The pointer has moved: that must be told, whatever fails after it."""
+    try:
+        work()
+    except Exception as error:
+        told = told_to_user(error)
+        log.warning("not %s: %s", done, told or type(error).__name__, exc_info=None if told else error)
+        return f"not {done}: {told or type(error).__name__}"
+    return None
+
+
+def _track(version: Version, config: RunConfig) -> None:
+    if config.registry.mlflow_tracking_uri:
+        scores = read_report(version.path / REPORTS[0]).scores
+        track_version(version, scores, config, config.registry.mlflow_tracking_uri)
 
 
 def _push(version: Version, config: RunConfig, secrets: Mapping[str, SecretReference]) -> None:

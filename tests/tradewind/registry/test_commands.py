@@ -89,6 +89,16 @@ def test_a_refused_version_is_promoted_by_force_only(registry: Registry, night: 
     assert complaint(cli("models", "promote", registry.path, "v2", "--force")).endswith("v2 is the champion already")
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\n"])
+def test_a_reason_may_hold_any_line_separator(registry: Registry, night: Night, cli: Cli, mark: str) -> None:
+    night()
+    night()
+    assert cli("models", "rollback", registry.path, "--why", f"one{mark}two").returncode == 0
+    assert registry.history()[-1].why == (f"one{mark}two",)
+    assert cli("models", "promote", registry.path, "v2").returncode == 0
+    assert len(registry.history()) == 4
+
+
 def test_bad_input_is_told_in_one_line(registry: Registry, night: Night, cli: Cli) -> None:
     night(gain=0.0)
     absent = registry.path.with_name("absent")

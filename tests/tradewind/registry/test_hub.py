@@ -45,6 +45,31 @@ def test_the_model_and_its_card_go_to_a_private_repository_in_one_commit(night: 
     assert 'model="team/trade"' in hub.files["README.md"]
 
 
+def test_what_the_model_before_had_and_this_one_has_not_goes_in_the_same_commit(night: Night) -> None:
+    version = night().version
+    left = ("model-00001-of-00002.safetensors", "model.safetensors.index.json", "old/adapter_model.safetensors")
+    kept = (".gitattributes", "LICENSE", "pictures/logo.png", "notes.md")  # a human's, and the hub's own
+    with HubServer() as hub:
+        hub.files |= dict.fromkeys((*left, *kept, "model.safetensors", "README.md"), "of before")
+        pushed = _push(version, hub.endpoint)
+    assert pushed.returncode == 0, pushed.stderr
+    assert len(hub.commits) == 1
+    made = ("README.md", "config.json", "extra/notes.txt", "model.safetensors")
+    assert sorted(hub.files) == sorted((*kept, *made))
+    assert hub.files["model.safetensors"] == "weights of night 1"
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_one_line(night: Night) -> None:
+    with HubServer() as hub:
+        pass
+    pushed = _push(night().version, hub.endpoint)
+    assert pushed.returncode == 1
+    assert pushed.stderr.strip() == (
+        "registry.push_to_hub: 'team/trade' cannot be written (ConnectError); "
+        "check HF_TOKEN and the name, or turn registry.push_to_hub off"
+    )
+
+
 def test_a_hub_that_refuses_is_told_in_one_line_without_the_token(night: Night) -> None:
     with HubServer(refuse=True) as hub:
         pushed = _push(night().version, hub.endpoint)

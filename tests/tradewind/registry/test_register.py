@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from finished_run import Night, finished_run
+from finished_run import PREPARED, Night, finished_run, report_again
 from tradewind.errors import RunDirBusyError, UserError
 from tradewind.files import sha256_of
 from tradewind.lease import run_dir_lock
-from tradewind.registry.promotion import promote_approved, rollback
+from tradewind.registry.promotion import promote, promote_approved, rollback
 from tradewind.registry.register import NothingToRegister, register
 from tradewind.registry.store import Registry
 from tradewind.registry.version import Version
-from tradewind.results import Artifact
+from tradewind.results import Artifact, Stage
 
 
 def _everything(folder: Path) -> dict[str, str]:
@@ -35,7 +36,7 @@ def test_the_first_model_that_beats_its_base_becomes_champion(registry: Registry
         assert (version.path / name).read_bytes() == (run / "report" / name).read_bytes()
     record = version.record
     assert (record.name, record.run, record.dag_id, record.recipe) == ("v1", "night-1", "trade_qa", "tiny")
-    assert record.data == {name: sha256_of(run / "prepare" / name) for name in ("train.jsonl", "corpus.jsonl")}
+    assert record.data == {name: sha256_of(run / "prepare" / name) for name in PREPARED}
     assert {name: made.sha256 for name, made in record.files.items()} == {
         name: digest for name, digest in _everything(version.path).items() if name != "version.json"
     }
@@ -94,6 +95,22 @@ def test_a_run_that_was_compared_with_another_champion_does_not_replace_this_one
     assert registry.champion_name() == "v3"
 
 
+def test_a_version_has_the_settings_that_each_stage_was_run_with(registry: Registry, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    for stage, block, settings in (
+        ("evaluate", "evaluate", {"max_new_tokens": 999}),
+        ("report", "registry", {"keep": 3}),
+        ("report", "evaluate", {"max_new_tokens": 7}),
+    ):
+        result = run.result(stage)
+        config = result.config | {block: result.config[block] | settings}
+        run.result_file(stage).write_text(result.model_copy(update={"config": config}).model_dump_json())
+    version = register(registry, run, who="test").version
+    kept = json.loads((version.path / "config.json").read_text())
+    assert (kept["evaluate"]["max_new_tokens"], kept["registry"]["keep"]) == (999, 3)
+    assert "max_new_tokens=999" in (version.path / "README.md").read_text()
+
+
 def test_registering_again_makes_no_second_version(registry: Registry, tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
     first = register(registry, run, who="test")
@@ -109,7 +126,51 @@ def test_a_cleared_registration_does_not_undo_a_rollback(registry: Registry, nig
     assert register(registry, run, who="test").champion
     rollback(registry, who="a human", why="it swears")
     again = register(registry, run, who="test")
-    assert (again.version.name, again.champion, again.asks) == ("v2", False, False)
+    assert (again.version.name, again.champion, again.asks, again.taken_back) == ("v2", False, False, _TAKEN_BACK)
+    assert registry.champion_name() == "v1"
+
+
+_TAKEN_BACK = (
+    "these weights were champion before, as v2, and were taken back or replaced; "
+    "tradewind models promote --force promotes them all the same"
+)
+
+
+@pytest.mark.parametrize("approval", [False, True])
+def test_neither_a_new_report_nor_the_next_night_brings_back_weights_that_were_taken_back(
+    registry: Registry, night: Night, tmp_path: Path, approval: bool
+) -> None:
+    night()
+    settings: dict[str, Any] = {"weights": "bad", "overrides": {"gate.approval": approval}}
+    run = finished_run(tmp_path / "run", champion=registry.champion(), **settings)
+    register(registry, run, who="test")
+    if approval:
+        promote_approved(registry, "v2", who="Mina")
+    rollback(registry, who="a human", why="it swears")
+    assert [move.model_sha256 for move in registry.history()] == [
+        registry.version(name).record.model_sha256 for name in ("v1", "v2", "v1")
+    ]
+    report_again(run, finished_at="2026-11-23T09:00:00+00:00")
+    cleared = register(registry, run, who="test")
+    again = night(**settings)
+    for registered, name in ((cleared, "v3"), (again, "v4")):
+        assert (registered.version.name, registered.champion, registered.asks) == (name, False, False)
+        assert registered.version.record.decision.reasons == (_TAKEN_BACK,)
+    assert registry.champion_name() == "v1"
+    promote(registry, "v4", who="a human", why="it was the prompt", force=True)
+    assert registry.champion_name() == "v4"
+
+
+def test_an_approval_does_not_bring_back_what_was_taken_back(registry: Registry, night: Night) -> None:
+    night()
+    for _ in range(2):
+        night(weights="bad", overrides={"gate.approval": True})
+    promote_approved(registry, "v2", who="Mina")
+    rollback(registry, who="a human", why="it swears")
+    for name in ("v2", "v3"):
+        with pytest.raises(UserError) as refused:
+            promote_approved(registry, name, who="Mina")
+        assert str(refused.value) == f"{registry.path}: {name}: {_TAKEN_BACK}"
     assert registry.champion_name() == "v1"
 
 
@@ -216,6 +277,37 @@ def test_a_model_that_changed_after_its_scores_is_refused(registry: Registry, tm
     )
     with pytest.raises(UserError, match="evaluate: was made from another finetune/model than stands there now"):
         register(registry, run, who="test")
+
+
+@pytest.mark.parametrize(
+    ("stage", "output", "reader"),
+    [
+        ("prepare", "train.jsonl", "finetune"),
+        ("prepare", "heldout.jsonl", "evaluate"),
+        ("prepare", "corpus.jsonl", "adapt"),
+        ("adapt", "model", "finetune"),
+    ],
+)
+def test_documents_prepared_again_after_the_training_are_not_taken_for_what_it_read(
+    registry: Registry, tmp_path: Path, stage: Stage, output: str, reader: str
+) -> None:
+    run = finished_run(tmp_path / "run", adapted=True)
+    result = run.result(stage)
+    again = result.outputs | {output: result.outputs[output].model_copy(update={"sha256": "0" * 64})}
+    run.result_file(stage).write_text(result.model_copy(update={"outputs": again}).model_dump_json())
+    told = f"{run.published(reader)}: was made from another {stage}/{output} than stands there now; run the stage "
+    with pytest.raises(UserError) as refused:
+        register(registry, run, who="test")
+    assert str(refused.value) == f"{told}'{reader}' again"
+    assert registry.names() == []
+
+
+def test_a_corpus_that_no_training_read_may_change(registry: Registry, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run")
+    result = run.result("prepare")
+    again = result.outputs | {"corpus.jsonl": result.outputs["corpus.jsonl"].model_copy(update={"sha256": "0" * 64})}
+    run.result_file("prepare").write_text(result.model_copy(update={"outputs": again}).model_dump_json())
+    assert register(registry, run, who="test").champion
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "another.bin"])

@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from finished_run import HOSTILE, finished_run
 from hub_server import HubServer
+from tradewind.registry.promotion import rollback
 from tradewind.registry.store import Registry
 from tradewind.reporting.contract import read_report
 from tradewind_airflow.operators.promotion import (
@@ -65,6 +66,19 @@ def test_an_equal_model_is_kept_and_the_reason_told(
         "v2 is not promoted: SemScore on reworded questions (en, n=40): the interval holds 0"
     )
     assert registry.champion_name() == "v1"
+
+
+def test_what_was_taken_back_is_told_as_such(registry: Registry, tmp_path: Path, context: dict[str, Any]) -> None:
+    _register(registry, finished_run(tmp_path / "one").path, context)
+    run = finished_run(tmp_path / "two", champion=registry.champion(), weights="bad").path
+    assert _register(registry, run, context)["promoted"]
+    rollback(registry, who="a human", why="it swears")
+    xcom = _register(registry, run, context)
+    told = (
+        "these weights were champion before, as v2, and were taken back or replaced; "
+        "tradewind models promote --force promotes them all the same"
+    )
+    assert (xcom["said"], xcom["reasons"], xcom["asks"]) == (f"v2 is not promoted: {told}", [told], False)
 
 
 def test_a_run_without_a_model_is_skipped_with_the_reason(
@@ -177,22 +191,74 @@ ti = SimpleNamespace(dag_id="trade_qa", task_id="register", run_id="r")
 task = RegisterModelOperator(
     task_id="register", run_dir=sys.argv[1], models_dir=sys.argv[2], secrets={"HF_TOKEN": "env:TEAM_TOKEN"}
 )
-task.execute({"ti": ti})
+print(task.execute({"ti": ti})["said"])
 """
+_PUSH = {"registry.push_to_hub": True, "registry.hub_model_id": "team/trade"}
+
+
+def _pushing(script: str, hub: HubServer, *arguments: object) -> subprocess.CompletedProcess[str]:
+    settings = {"HF_ENDPOINT": hub.endpoint, "TEAM_TOKEN": "hf_team", "HF_HUB_OFFLINE": "0"}
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env=os.environ | settings, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+_NOT_PUSHED = (
+    "not pushed: registry.push_to_hub: 'team/trade' cannot be written (HfHubHTTPError); "
+    "check HF_TOKEN and the name, or turn registry.push_to_hub off"
+)
+
+
+def test_a_push_that_fails_after_the_promotion_is_told_and_fails_nothing(registry: Registry, tmp_path: Path) -> None:
+    run = finished_run(tmp_path / "run", overrides=_PUSH).path
+    with HubServer(refuse=True) as hub:
+        done = _pushing(_PUSHING, hub, run, registry.path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"v1 is champion (the first); {_NOT_PUSHED}"
+    assert registry.champion_name() == "v1"
+    with HubServer() as hub:  # cleared, once the hub takes it
+        again = _pushing(_PUSHING, hub, run, registry.path)
+    assert again.stdout.splitlines()[-1] == "v1 is champion (the first)"
+    assert len(hub.commits) == len(registry.history()) == 1
+
+
+_PROMOTING = """
+import sys
+from types import SimpleNamespace
+from tradewind_airflow.operators.promotion import PromoteModelOperator
+ti = SimpleNamespace(dag_id="trade_qa", task_id="promote", run_id="r")
+task = PromoteModelOperator(task_id="promote", registered={"version": "v1"}, models_dir=sys.argv[1])
+print(task.execute({"ti": ti})["said"])
+"""
+
+
+def test_a_push_that_fails_after_an_approval_is_told_and_fails_nothing(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    _register(registry, finished_run(tmp_path / "run", overrides=APPROVAL | _PUSH).path, context)
+    with HubServer(refuse=True) as hub:
+        done = _pushing(_PROMOTING, hub, registry.path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"v1 is champion (the first); {_NOT_PUSHED}"
+
+
+def test_a_tracking_that_fails_is_told_and_fails_nothing(registry: Registry, tmp_path: Path, python: Any) -> None:
+    run = finished_run(tmp_path / "run", overrides={"registry.mlflow_tracking_uri": "http://127.0.0.1:9"}).path
+    done = python(_WITHOUT_TRAINING_PACKAGES, str(run), str(registry.path))
+    assert done.stdout.splitlines()[-1] == (
+        "v1 is champion (the first); not tracked: registry.mlflow_tracking_uri: MLflow is not installed here; "
+        "pip install mlflow-skinny"
+    )
 
 
 @pytest.mark.parametrize("gain", [0.2, 0.0])
 def test_what_becomes_champion_is_pushed_with_the_referred_token_and_nothing_else(
     registry: Registry, tmp_path: Path, gain: float
 ) -> None:
-    wanted = {"registry.push_to_hub": True, "registry.hub_model_id": "team/trade"}
-    run = finished_run(tmp_path / "run", gain=gain, overrides=wanted).path
+    run = finished_run(tmp_path / "run", gain=gain, overrides=_PUSH).path
     with HubServer() as hub:
-        settings = {"HF_ENDPOINT": hub.endpoint, "TEAM_TOKEN": "hf_team", "HF_HUB_OFFLINE": "0", "HOME": str(tmp_path)}
-        done = subprocess.run(
-            [sys.executable, "-c", _PUSHING, str(run), str(registry.path)],
-            env=os.environ | settings, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+        done = _pushing(_PUSHING, hub, run, registry.path)
     assert done.returncode == 0, done.stderr
     assert "hf_team" not in done.stdout + done.stderr
     assert hub.tokens == ({"Bearer hf_team"} if gain else set())
