@@ -68,3 +68,12 @@ def test_a_hub_that_refuses_is_told_in_one_line_without_the_token(folder: Path) 
         "data.push_to_hub: 'team/trade' cannot be written (HfHubHTTPError); "
         "check HF_TOKEN and the name, or turn data.push_to_hub off"
     )
+
+
+def test_a_hub_out_of_reach_is_told_in_one_line(folder: Path) -> None:
+    with HubServer() as hub:
+        pass  # its port is closed by now
+    pushed = _push(folder, hub)
+    assert pushed.returncode == 1
+    assert pushed.stderr.strip().splitlines()[-1].startswith("data.push_to_hub: 'team/trade' cannot be written (")
+    assert "Traceback" not in pushed.stderr
