@@ -41,7 +41,10 @@ def metric_score(
             of_fair = list(compress(records, fair))
             if other in models and _no_interval(of_fair, config) is None:
                 found = compare(values[other][fair], values["tuned"][fair], of_fair, draws)
-                comparisons |= {other: found} if found else {}
+                if found:
+                    comparisons[other] = found
+                elif other == "base":
+                    reason = _all_alike(records)
         beside = values["tuned"] - floors["tuned"][scored] if "tuned" in floors else np.array([np.nan])
         estimate = None if np.isnan(beside).any() else paired_bootstrap(beside, records, draws)
         above_floor = estimate[0] if estimate else None
@@ -67,3 +70,7 @@ def _no_interval(records: Sequence[str], config: RunConfig) -> str | None:
     if len(set(records)) < 2:
         return f"no interval: all {len(records)} questions scored are about one record"
     return None
+
+
+def _all_alike(records: Sequence[str]) -> str:
+    return f"no interval: too few records ({len(set(records))}), which all differ alike"

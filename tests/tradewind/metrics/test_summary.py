@@ -84,6 +84,24 @@ def test_questions_about_one_record_get_no_interval() -> None:
     assert "about one record" in (_summarised(items).groups[0].metric("semscore").no_interval or "")
 
 
+def test_few_records_that_all_differ_alike_show_nothing_and_are_told_why() -> None:
+    items = [_item(at, record=f"r{at % 2}", chrf={"base": 0.0, "tuned": 1.0}) for at in range(8)]
+    scores = _summarised(items)
+    (metric,) = scores.groups[0].metrics
+    assert metric.comparisons == {}
+    assert metric.no_interval == "no interval: too few records (2), which all differ alike"
+    assert scores.verdict == "no difference shown"
+    assert metric.no_interval in scores.verdict_reason
+
+
+def test_a_gain_of_which_nothing_tells_whether_it_is_above_its_floor_is_not_better() -> None:
+    noise = np.random.default_rng(0).normal(0.0, 0.02, 8)
+    items = [_item(at, record=f"r{at % 2}", semscore={"base": 0.4 + noise[at % 2], "tuned": 0.9}) for at in range(8)]
+    scores = _summarised(items, floor=0.95)
+    assert scores.groups[0].metrics[0].tuned_minus_base is not None
+    assert scores.verdict == "no difference shown"
+
+
 def test_where_references_are_alike_to_the_encoder_chrf_is_the_headline() -> None:
     (group,) = _scores(0.3, 0.7, 0.2, reference_floor=0.9).groups
     assert group.headline == "chrf"
