@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,11 @@ def groups_of(predictions: Sequence[dict[str, Any]]) -> dict[Group, list[int]]:
         item = predictions[index]
         found.setdefault((item["kind"], item["language"]), []).append(index)
     return found
+
+
+def is_fair_to(model: str, item: Mapping[str, Any]) -> bool:
+    """Whether the item counts for `model`, which has not learnt its answer while it was held out for the others."""
+    return model not in item.get("known_to", ())
 
 
 def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], config: EvaluateConfig) -> Measured:

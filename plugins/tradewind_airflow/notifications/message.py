@@ -61,7 +61,9 @@ def slack_table(scores: Scores) -> str:
             scored, _, unscored = row.n.partition(" ")
             lines.append(f"{row.kind:<10}{scored:>5}{row.means.get('base', '-'):>8}{row.means.get('tuned', '-'):>8}")
             lines.append(f"  {row.language} {row.metric} {unscored}".rstrip())
-            lines += [f"  vs {against.opponent} {against.difference} p {against.p}" for against in row.against]
+            for against in row.against:
+                n = f" n {against.n}" if against.n not in (scored, "-") else ""
+                lines.append(f"  vs {against.opponent} {against.difference} p {against.p}{n}")
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ import pytest
 from tradewind.config import RunConfig
 from tradewind.metrics.item_scores import Measured, groups_of
 from tradewind.metrics.summary import summarise
+from tradewind.reporting.notes import against_champion, notes
 from tradewind.scores import Scores
 
 MODELS = ("base", "tuned")
@@ -171,6 +172,48 @@ def test_the_champion_is_compared_beside_the_base_and_p_corrected_for_each() -> 
             1.0, 6 * min(comparison.p for comparison in found)
         )
         assert all(comparison.n == 30 for comparison in found)
+
+
+def _learnt(count: int) -> list[dict[str, Any]]:
+    """30 questions, of which the champion has learnt the first `count`, which it answers best."""
+    rng = np.random.default_rng(5)
+    items = []
+    for at in range(30):
+        tuned, champion = rng.random(2).round(6) / 2
+        values = {"base": 0.1, "tuned": tuned, "champion": 0.95 if at < count else champion}
+        grades = {"base": 1.0, "tuned": 3.0, "champion": 5.0 if at < count else 2.0}
+        items.append(
+            _item(at, semscore=values, truthfulness=grades) | ({"known_to": ["champion"]} if at < count else {})
+        )
+    return items
+
+
+def test_what_the_champion_has_learnt_counts_in_none_of_its_figures() -> None:
+    items = _learnt(12)
+    scores = _summarised(items)
+    metric = scores.groups[0].metric("semscore")
+    found = metric.comparisons["champion"]
+    fair = [item["scores"]["semscore"] for item in items[12:]]
+    means = {model: sum(item[model] for item in fair) / 18 for model in ("tuned", "champion")}
+    assert found.n == 18
+    assert found.means == pytest.approx(means)
+    assert found.difference == pytest.approx(found.means["tuned"] - found.means["champion"])
+    assert metric.mean["champion"] == scores.groups[0].sources["term"].mean["champion"] == found.means["champion"]
+    assert metric.comparisons["base"].means == pytest.approx({"base": 0.1, "tuned": metric.mean["tuned"]})
+    assert scores.grades == {"base": (30, 0, 0, 0, 0), "tuned": (0, 0, 30, 0, 0), "champion": (0, 18, 0, 0, 0)}
+
+
+@pytest.mark.parametrize("learnt", [28, 30])
+def test_where_the_champion_has_learnt_nearly_all_it_is_said_why_it_is_not_compared(learnt: int) -> None:
+    scores = _summarised(_learnt(learnt))
+    metric = scores.groups[0].metric("semscore")
+    assert set(metric.comparisons) == {"base"}
+    assert metric.no_interval is None
+    why = f"only {30 - learnt} questions that the champion has not learnt were scored, and split.min_items is 8"
+    assert metric.no_comparison == {"champion": f"no interval: {why}"}
+    assert f"reworded (en), SemScore, champion: no interval: {why}" in notes(scores)
+    assert f"no interval by SemScore on reworded (en): {why}" in (against_champion(scores) or "")
+    assert ("champion" in metric.mean) is (learnt < 30)
 
 
 @pytest.mark.parametrize("seed", range(3))
