@@ -196,6 +196,18 @@ def _judged(report: Report, record: JudgeRecord | None) -> Report:
     return report.model_copy(update={"scores": report.scores.model_copy(update=changes)})
 
 
+def test_the_judges_drift_stands_apart_from_the_warnings_however_many_there_are(report: Report) -> None:
+    record = JudgeRecord(model="j", prompt_sha256={"en": "ab" * 32}, samples=1, drift="judge j: it fell to <0.2>")
+    warnings = (*(f"warning {number} " + "&" * 2000 for number in range(7)), "evaluate: judge j: it fell to <0.2>")
+    texts = _markdown(blocks(_judged(report, record).model_copy(update={"warnings": warnings}), None))
+    assert [text for text in texts if "it fell to" in text] == [":warning: *The judge*\njudge j: it fell to &lt;0.2&gt;"]
+    (told,) = (text for text in texts if "*Warnings*" in text)
+    assert [f"warning {number}" in told for number in range(7)] == [True] * 5 + [False] * 2
+    assert told.endswith("\n… and 2 more")
+    few = _markdown(blocks(_judged(report, record).model_copy(update={"warnings": warnings[-1:]}), None))
+    assert not any("*Warnings*" in text for text in few)
+
+
 @pytest.mark.parametrize("measured", [True, False])
 def test_truthfulness_is_named_only_where_it_was_measured(report: Report, measured: bool) -> None:
     report = _judged(report, None) if measured else report
