@@ -200,7 +200,9 @@ def test_the_judges_drift_stands_apart_from_the_warnings_however_many_there_are(
     record = JudgeRecord(model="j", prompt_sha256={"en": "ab" * 32}, samples=1, drift="judge j: it fell to <0.2>")
     warnings = (*(f"warning {number} " + "&" * 2000 for number in range(7)), "evaluate: judge j: it fell to <0.2>")
     texts = _markdown(blocks(_judged(report, record).model_copy(update={"warnings": warnings}), None))
-    assert [text for text in texts if "it fell to" in text] == [":warning: *The judge*\njudge j: it fell to &lt;0.2&gt;"]
+    assert [text for text in texts if "it fell to" in text] == [
+        ":warning: *The judge*\njudge j: it fell to &lt;0.2&gt;"
+    ]
     (told,) = (text for text in texts if "*Warnings*" in text)
     assert [f"warning {number}" in told for number in range(7)] == [True] * 5 + [False] * 2
     assert told.endswith("\n… and 2 more")
