@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.files import read_jsonl
-from tradewind.metrics.item_scores import Measured, groups_of
+from tradewind.metrics.item_scores import Floor, Group, Measured, groups_of
 from tradewind.metrics.summary import summarise
 from tradewind.recipes import read_config
 from tradewind.run_dir import RunDir
@@ -42,12 +44,16 @@ def compare_runs(first: Path, second: Path, model: str) -> Scores:
         UserError: something is missing, or the runs cannot be compared; the line says why.
     """
     one, other = _read(first), _read(second)
-    _check_same_judges(one, other)
+    _check_same_measure(one, other)
     _check_same_questions(one, other)
     items = [_item(one, other, key, model) for key in one.predictions]
     measured = Measured(one.scores.encoder_max_length, 0.0, one.scores.encoder_revision, _floors(one, other))
-    measured.floors.update({group: {} for group in groups_of(items)})
-    return summarise(items, _AS, measured, _settings(one.config, other.config))
+    measured.floors.update(_item_floors(items))
+    scores = summarise(items, _AS, measured, _settings(one.config, other.config))
+    if any("floors" in row for row in other.predictions.values()):
+        return scores
+    unchecked = "floors were not checked: the second run has none in its predictions.jsonl"
+    return scores.model_copy(update={"verdict_reason": f"{scores.verdict_reason}; {unchecked}"})
 
 
 def _read(path: Path) -> EvaluatedRun:
@@ -67,10 +73,10 @@ def _read(path: Path) -> EvaluatedRun:
     return EvaluatedRun(run_dir.path, read_config(run_dir.config_file), scores, predictions)
 
 
-def _check_same_judges(one: EvaluatedRun, other: EvaluatedRun) -> None:
-    """Scores of different encoders or judges are never compared."""
-    theirs = _judges(other)
-    for name, ours in _judges(one).items():
+def _check_same_measure(one: EvaluatedRun, other: EvaluatedRun) -> None:
+    """Scores of different encoders or judges are never compared, nor answers that end at different lengths."""
+    theirs = _measure(other)
+    for name, ours in _measure(one).items():
         if ours != theirs[name]:
             raise UserError(
                 f"the runs' {name} differs: {ours} in {one.path}, {theirs[name]} in {other.path}; "
@@ -78,14 +84,16 @@ def _check_same_judges(one: EvaluatedRun, other: EvaluatedRun) -> None:
             )
 
 
-def _judges(run: EvaluatedRun) -> dict[str, str]:
+def _measure(run: EvaluatedRun) -> dict[str, str]:
     record = run.scores.judge_record
+    asked = {name: getattr(record, name, None) for name in ("base_url", "temperature", "samples")}
     return {
+        "evaluate.max_new_tokens": str(run.config.evaluate.max_new_tokens),
         "encoder": run.scores.encoder,
         "encoder's revision": run.scores.encoder_revision or "not known",
         "judge": record.model if record else run.scores.judge,
         "judge's prompt": json.dumps(record.prompt_sha256, sort_keys=True) if record else "",
-    }
+    } | {f"judge's {name}": "not stated" if value is None else str(value) for name, value in asked.items()}
 
 
 def _check_same_questions(one: EvaluatedRun, other: EvaluatedRun) -> None:
@@ -116,6 +124,21 @@ def _item(one: EvaluatedRun, other: EvaluatedRun, key: str, model: str) -> dict[
         "answers": {name: row["answers"][model] for name, row in named},
         "hit_token_limit": {name: row["hit_token_limit"][model] for name, row in named},
         "scores": {metric: {name: row["scores"][metric].get(model) for name, row in named} for metric in metrics},
+        "floors": {
+            metric: {name: row.get("floors", {}).get(metric, {}).get(model) for name, row in named}
+            for metric in metrics
+        },
+    }
+
+
+def _item_floors(items: Sequence[dict[str, Any]]) -> dict[Group, dict[str, dict[str, Floor]]]:
+    """As `score_items` gave them, by group, metric and place; NaN where a run has none."""
+    return {
+        group: {
+            metric: {name: np.array([items[at]["floors"][metric][name] for at in members], np.float64) for name in _AS}
+            for metric in items[members[0]]["floors"]
+        }
+        for group, members in groups_of(items).items()
     }
 
 

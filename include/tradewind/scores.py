@@ -43,6 +43,8 @@ class Comparison(Interval):
     ties: int
     losses: int
     n: int
+    means: dict[str, float] = Field(default_factory=dict)
+    """Of both models over these `n` questions."""
 
 
 class MetricScore(Contract):
@@ -50,15 +52,21 @@ class MetricScore(Contract):
 
     metric: str
     mean: dict[str, float]
-    """Model name (`base`, `adapted`, `tuned`, `champion`) to the mean over the items scored."""
+    """Model name (`base`, `adapted`, `tuned`, `champion`) to the mean over the items scored.
+
+    The champion's leaves out what it has learnt, here as in `floor`; without any other it has none.
+    """
     floor: dict[str, float] = Field(default_factory=dict)
     """The same mean when each answer meets another item's reference."""
     scored: int
     """Items that every model has a score for; of exact match and numbers, those that the metric applies to."""
     unscored: int = 0
     comparisons: dict[str, Comparison] = Field(default_factory=dict)
-    """`tuned` minus `base` and `champion`; empty where there is no interval, and `no_interval` says why."""
+    """`tuned` minus `base` and `champion`; where one is missing, `no_interval` or `no_comparison` says why."""
     no_interval: str | None = None
+    """Why there is none with `base`."""
+    no_comparison: dict[str, str] = Field(default_factory=dict)
+    """Why there is none with another opponent that answered."""
     tuned_minus_floor: Interval | None = None
     """Own reference against others': an interval above 0 says that the answers are about their questions."""
     usable: bool = True
@@ -121,7 +129,10 @@ class Scores(Contract):
     """The judge's model, or why there is no truthfulness score."""
     judge_record: JudgeRecord | None = None
     grades: dict[str, tuple[int, int, int, int, int]] = Field(default_factory=dict)
-    """Per model, how many answers the judge graded 1, 2, 3, 4, 5; the mean of several samples is rounded, halves up."""
+    """Per model, how many answers the judge graded 1, 2, 3, 4, 5; the mean of several samples is rounded, halves up.
+
+    Those of the champion leave out what it has learnt.
+    """
     comparisons_made: dict[str, int] = Field(default_factory=dict)
     """Per opponent, how many comparisons `p_holm` is corrected for."""
     verdict: Verdict

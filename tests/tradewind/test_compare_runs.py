@@ -12,7 +12,7 @@ import pytest
 
 from documents import Cli, complaint
 from tradewind.compare_runs import compare_runs
-from tradewind.config import RunConfig
+from tradewind.config import EvaluateConfig, RunConfig
 from tradewind.errors import UserError
 from tradewind.files import write_jsonl
 from tradewind.judging.record import JudgeRecord
@@ -74,7 +74,9 @@ def test_it_gives_the_figures_that_a_report_gives_of_the_champion(run: Run) -> N
     found = compare_runs(run("a", first), run("b", second), "tuned")
     for group, other in zip(found.groups, reported.groups, strict=True):
         for metric, theirs in zip(group.metrics, other.metrics, strict=True):
-            assert metric.comparisons["base"] == theirs.comparisons["champion"]
+            expected = theirs.comparisons["champion"]
+            means = {"base": expected.means["champion"], "tuned": expected.means["tuned"]}
+            assert metric.comparisons["base"] == expected.model_copy(update={"means": means})
 
 
 def test_the_runs_order_changes_signs_only_and_that_of_lines_nothing(run: Run) -> None:
@@ -86,6 +88,41 @@ def test_the_runs_order_changes_signs_only_and_that_of_lines_nothing(run: Run) -
             one, two = metric.comparisons["base"], theirs.comparisons["base"]
             assert (one.difference, one.low, one.high) == (-two.difference, -two.high, -two.low)
             assert (one.p, one.p_holm, one.wins, one.ties) == (two.p, two.p_holm, two.losses, two.ties)
+
+
+def _at_its_floor(seed: int, tuned: float, floor: float | None) -> Rows:
+    rows = _rows(seed)
+    noise = np.random.default_rng(seed).normal(0.0, 0.02, len(rows))
+    for row, moved in zip(rows, noise, strict=True):
+        row["scores"] = {"semscore": {"base": 0.2, "tuned": round(tuned + moved, 6)}}
+        if floor is not None:
+            row["floors"] = {"semscore": {"base": 0.1, "tuned": floor}}
+    return rows
+
+
+def test_a_gain_that_is_not_above_its_floor_is_none_here_either(run: Run) -> None:
+    first = run("a", _at_its_floor(1, 0.25, 0.1))
+    found = compare_runs(first, run("b", _at_its_floor(2, 0.45, 0.48)), "tuned")
+    assert found.verdict == "no difference shown"
+    assert "not above its floor (-0.0" in found.verdict_reason
+    assert found.groups[0].metrics[0].floor == pytest.approx({"base": 0.1, "tuned": 0.48})
+    assert compare_runs(first, run("c", _at_its_floor(2, 0.45, 0.3)), "tuned").verdict == "better"
+
+
+def test_where_an_older_run_kept_no_floors_the_verdict_says_that_they_were_not_checked(run: Run) -> None:
+    new, old = run("new", _at_its_floor(1, 0.25, 0.1)), run("old", _at_its_floor(2, 0.45, None))
+    found = compare_runs(new, old, "tuned")
+    assert found.verdict == "better"
+    assert found.verdict_reason.endswith("; floors were not checked: the second run has none in its predictions.jsonl")
+    assert "not checked" not in compare_runs(old, new, "tuned").verdict_reason
+
+
+def test_answers_cut_at_different_lengths_are_refused(run: Run) -> None:
+    first, second = run("a", _rows(1)), run("b", _rows(2))
+    short = RunConfig(recipe="r", data_dir="d", evaluate=EvaluateConfig(max_new_tokens=64))
+    (second / "config.json").write_text(short.model_dump_json(), encoding="utf-8")
+    with pytest.raises(UserError, match=r"the runs' evaluate.max_new_tokens differs: 256 in .*, 64 in "):
+        compare_runs(first, second, "tuned")
 
 
 def test_a_run_does_not_differ_from_itself(run: Run) -> None:
@@ -116,8 +153,10 @@ def test_the_command_prints_the_table_with_both_runs(run: Run, cli: Cli) -> None
         ({"record": None}, "the runs' judge differs: judge-1 in "),
         ({"record": JUDGE.model_copy(update={"model": "judge-2"})}, "the runs' judge differs: judge-1 in "),
         ({"record": JUDGE.model_copy(update={"prompt_sha256": {"en": "b" * 64}})}, "the runs' judge's prompt differs"),
+        ({"record": JUDGE.model_copy(update={"temperature": 0.0})}, "the runs' judge's temperature differs: not"),
+        ({"record": JUDGE.model_copy(update={"samples": 3})}, "the runs' judge's samples differs: 1 in "),
     ],
-    ids=["encoder", "revision", "no judge", "another judge", "another prompt"],
+    ids=["encoder", "revision", "no judge", "another judge", "another prompt", "temperature", "samples"],
 )  # fmt: skip
 def test_scores_of_different_encoders_or_judges_are_refused(run: Run, changes: dict[str, Any], why: str) -> None:
     first, second = run("a", _rows(1), JUDGE), run("b", _rows(2), **{"record": JUDGE} | changes)

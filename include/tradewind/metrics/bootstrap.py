@@ -51,14 +51,15 @@ def paired_bootstrap(differences: Array, clusters: Sequence[str], draws: Draws) 
 
     Where more than 1 - level of the draws have no spread at all (2 or 3 records, or scores that differ on few of
     many), t* has no such quantile, and Student's t with one degree of freedom fewer than clusters takes its place.
-    Where no cluster differs from another, the interval has no width, and p is that of changing signs, 2 / 2^clusters.
+    Where no cluster differs from another, the interval has no width, and p is that of changing signs, 2 / 2^clusters:
+    where that is above 1 - level, the clusters are too few to say anything.
 
     Args:
         differences: shape (items,).
         clusters: each item's source record.
 
     Returns:
-        None where there are fewer than two clusters.
+        None where there are fewer than two clusters, or too few which all differ alike, and not by 0.
     """
     sums, counts = _by_cluster(differences, clusters)
     size = len(sums)
@@ -69,6 +70,8 @@ def paired_bootstrap(differences: Array, clusters: Sequence[str], draws: Draws) 
     if error < _NO_SPREAD:
         low = high = mean
         p = 1.0 if abs(mean) < _NO_SPREAD else max(2.0 ** (1 - size), 1 / (1 + draws.resamples))
+        if 1 - draws.confidence_level < p < 1:
+            return None
     else:
         drawn = _drawn(sums, counts, mean, error, draws)
         reach, p = _reach(drawn, mean / error, size, draws.confidence_level)

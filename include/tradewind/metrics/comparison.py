@@ -21,7 +21,7 @@ def compare(
     Exchanging the two negates the difference, exchanges the interval's ends with their signs changed, and leaves p.
 
     Returns:
-        None where all items are about one record.
+        None where `paired_bootstrap` gives no interval.
     """
     differences = second - first
     found = paired_bootstrap(differences, records, draws)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,8 +45,15 @@ def groups_of(predictions: Sequence[dict[str, Any]]) -> dict[Group, list[int]]:
     return found
 
 
+def is_fair_to(model: str, item: Mapping[str, Any]) -> bool:
+    """Whether the item counts for `model`, which has not learnt its answer while it was held out for the others."""
+    return model not in item.get("known_to", ())
+
+
 def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], config: EvaluateConfig) -> Measured:
     """Fill each prediction's `scores[metric][model]`: None where it has none, or where the encoder gave no number.
+
+    And `floors[metric][model]` of the metrics that have floors.
 
     Raises:
         UserError: the encoder cannot be had.
@@ -69,8 +76,7 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
         }
         for metric, values in found.items():
             for item, value in zip(predictions, values, strict=True):
-                number = float(value)
-                item["scores"].setdefault(metric, {})[name] = round(number, 6) if math.isfinite(number) else None
+                item["scores"].setdefault(metric, {})[name] = _kept(value)
     measured = Measured(embedded.max_length, embedded.truncated / len(texts), embedded.revision)
     by_group = groups_of(predictions)
     for language in sorted({language for _, language in by_group}):
@@ -91,4 +97,13 @@ def score_items(predictions: Sequence[dict[str, Any]], models: Sequence[str], co
                 for name, text in texts_of.items()
             },
         }
+        for metric, floors in measured.floors[group].items():
+            for at, index in enumerate(members):
+                kept = {name: _kept(floors[name][at]) for name in models}
+                predictions[index].setdefault("floors", {})[metric] = kept
     return measured
+
+
+def _kept(value: float) -> float | None:
+    number = float(value)
+    return round(number, 6) if math.isfinite(number) else None

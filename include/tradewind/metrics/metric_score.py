@@ -12,7 +12,7 @@ import numpy as np
 from tradewind.config import RunConfig
 from tradewind.metrics.bootstrap import Draws, paired_bootstrap
 from tradewind.metrics.comparison import compare
-from tradewind.metrics.item_scores import FOR_SOME, Floor
+from tradewind.metrics.item_scores import FOR_SOME, Floor, is_fair_to
 from tradewind.scores import OPPONENTS, Comparison, Interval, MetricScore
 
 
@@ -32,38 +32,61 @@ def metric_score(
     records = [str(items[at]["record_id"]) for at in scored]
     reason = _no_interval(records, config) if "tuned" in models else None
     draws = Draws.of(config)
+    fair = {model: np.array([is_fair_to(model, items[at]) for at in scored], bool) for model in models}
     comparisons: dict[str, Comparison] = {}
+    no_comparison: dict[str, str] = {}
     above_floor: Interval | None = None
-    if "tuned" in models and reason is None:
-        for other in OPPONENTS:
+    if "tuned" in models:
+        for other in (name for name in OPPONENTS if name in models):
             # What the other was trained to answer is held out for tuned only.
-            fair = np.array([other not in items[at].get("known_to", ()) for at in scored])
-            of_fair = list(compress(records, fair))
-            if other in models and _no_interval(of_fair, config) is None:
-                found = compare(values[other][fair], values["tuned"][fair], of_fair, draws)
-                comparisons |= {other: found} if found else {}
+            both = {model: values[model][fair[other]] for model in (other, "tuned")}
+            of_fair = list(compress(records, fair[other]))
+            why = _no_interval(of_fair, config, "" if fair[other].all() else f" that the {other} has not learnt")
+            found = None if why else compare(both[other], both["tuned"], of_fair, draws)
+            if found:
+                means = {model: math.fsum(of_model) / found.n for model, of_model in both.items()}
+                comparisons[other] = found.model_copy(update={"means": means})
+            elif other == "base":
+                reason = why or _all_alike(of_fair)
+            else:
+                no_comparison[other] = why or _all_alike(of_fair)
+    if "tuned" in models and _no_interval(records, config) is None:
         beside = values["tuned"] - floors["tuned"][scored] if "tuned" in floors else np.array([np.nan])
         estimate = None if np.isnan(beside).any() else paired_bootstrap(beside, records, draws)
         above_floor = estimate[0] if estimate else None
     return MetricScore(
         metric=name,
-        mean={model: math.fsum(values[model]) / len(scored) for model in models} if scored else {},
-        floor={model: float(np.nanmean(floor)) for model, floor in floors.items() if not np.isnan(floor).all()},
+        mean={
+            model: math.fsum(values[model][fair[model]]) / int(fair[model].sum())
+            for model in models
+            if fair[model].any()
+        },
+        floor=_floors(floors, items),
         scored=len(scored),
         unscored=0 if name in FOR_SOME else len(items) - len(scored),
         comparisons=comparisons,
         no_interval=reason,
+        no_comparison=no_comparison,
         tuned_minus_floor=above_floor,
         usable=note is None,
         note=note,
     )
 
 
-def _no_interval(records: Sequence[str], config: RunConfig) -> str | None:
-    """Why the items scored give no interval, or None where they do."""
+def _floors(floors: dict[str, Floor], items: Sequence[dict[str, Any]]) -> dict[str, float]:
+    fair = {model: floor[[is_fair_to(model, item) for item in items]] for model, floor in floors.items()}
+    return {model: float(np.nanmean(floor)) for model, floor in fair.items() if not np.isnan(floor).all()}
+
+
+def _no_interval(records: Sequence[str], config: RunConfig, which: str = "") -> str | None:
+    """Why the items scored (`which` says which of all) give no interval, or None where they do."""
     if len(records) < config.split.min_items:
-        questions = "1 question was" if len(records) == 1 else f"{len(records)} questions were"
+        questions = f"1 question{which} was" if len(records) == 1 else f"{len(records)} questions{which} were"
         return f"no interval: only {questions} scored, and split.min_items is {config.split.min_items}"
     if len(set(records)) < 2:
-        return f"no interval: all {len(records)} questions scored are about one record"
+        return f"no interval: all {len(records)} questions{which} scored are about one record"
     return None
+
+
+def _all_alike(records: Sequence[str]) -> str:
+    return f"no interval: too few records ({len(set(records))}), which all differ alike"

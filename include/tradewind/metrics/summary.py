@@ -10,7 +10,7 @@ from tradewind.config import EvaluateConfig, RunConfig
 from tradewind.judging.record import JudgeRecord
 from tradewind.kinds import KINDS, Kind
 from tradewind.metrics.comparison import holm
-from tradewind.metrics.item_scores import FOR_SOME, Group, Measured, groups_of
+from tradewind.metrics.item_scores import FOR_SOME, Group, Measured, groups_of, is_fair_to
 from tradewind.metrics.metric_score import metric_score
 from tradewind.metrics.verdict import verdict_of
 from tradewind.scores import METRIC_NAMES, OPPONENTS, GroupScore, Scores, SourceScore
@@ -77,11 +77,14 @@ def _applies(metric: str, items: Sequence[dict[str, Any]]) -> bool:
 def _by_source(items: Sequence[dict[str, Any]], metric: str) -> dict[str, SourceScore]:
     found: dict[str, SourceScore] = {}
     for source in sorted({item["source"] for item in items}):
-        scores = [item["scores"][metric] for item in items if item["source"] == source]
-        scores = [score for score in scores if None not in score.values()]
-        if scores:
-            mean = {model: math.fsum(score[model] for score in scores) / len(scores) for model in scores[0]}
-            found[source] = SourceScore(n=len(scores), mean=mean)
+        of_it = [item for item in items if item["source"] == source]
+        scored = [item for item in of_it if None not in item["scores"][metric].values()]
+        if scored:
+            mean: dict[str, float] = {}
+            for model in scored[0]["scores"][metric]:
+                fair = [item["scores"][metric][model] for item in scored if is_fair_to(model, item)]
+                mean |= {model: math.fsum(fair) / len(fair)} if fair else {}
+            found[source] = SourceScore(n=len(scored), mean=mean)
     return found
 
 
@@ -118,7 +121,7 @@ def _grades(predictions: Sequence[dict[str, Any]], models: Sequence[str]) -> dic
     """How often each model was graded 1 to 5; empty where nothing was judged."""
     found: dict[str, tuple[int, int, int, int, int]] = {}
     for model in models:
-        scores = [item["scores"].get("truthfulness", {}).get(model) for item in predictions]
+        scores = [item["scores"].get("truthfulness", {}).get(model) for item in predictions if is_fair_to(model, item)]
         grades = [math.floor(score + 0.5) for score in scores if score is not None]
         if grades:
             found[model] = (grades.count(1), grades.count(2), grades.count(3), grades.count(4), grades.count(5))

@@ -22,6 +22,10 @@ def verdict_of(groups: Sequence[GroupScore]) -> tuple[Verdict, str]:
                 f"tuned is above base by {where}: {span}, but not above its floor "
                 f"({floor.difference:+.3f}, {floor.low:+.3f} to {floor.high:+.3f}): they fit any question as well"
             )
+        if interval.low > 0 and floor is None and "tuned" in group.metric(group.headline).floor:
+            return "no difference shown", (
+                f"tuned is above base by {where}: {span}, but its difference from its floor has no interval"
+            )
         if interval.low > 0:
             return "better", f"tuned is above base by {where}: {span}"
         if interval.high < 0:

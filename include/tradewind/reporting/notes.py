@@ -17,6 +17,15 @@ def notes(scores: Scores) -> list[str]:
         for metric in group.metrics
         if metric.no_interval
     ]
+    compared = [(group, metric) for group in scores.groups for metric in group.metrics]
+    found += [
+        f"{group.kind} ({group.language}), {METRIC_NAMES[metric.metric]}, {opponent}: {why}"
+        for group, metric in compared
+        for opponent, why in metric.no_comparison.items()
+        if why != metric.no_interval
+    ]
+    if any(found.n < metric.scored for _, metric in compared for found in metric.comparisons.values()):
+        found.append("Means and grades of the champion leave out the questions that it has learnt.")
     return found
 
 
@@ -24,13 +33,17 @@ def against_champion(scores: Scores) -> str | None:
     """How tuned stands to the model in use, by the headline metric of each kind; None where there is no champion."""
     found = []
     for group in scores.groups:
-        comparison = group.metric(group.headline).comparisons.get("champion")
+        metric = group.metric(group.headline)
+        comparison = metric.comparisons.get("champion")
         if comparison is not None:
             row = against("champion", comparison)
             found.append(
                 f"{row.difference} by {METRIC_NAMES[group.headline]} on {group.kind} ({group.language}, "
                 f"n={comparison.n}, p {row.p}, {row.outcomes} won/tied/lost)"
             )
+        elif why := metric.no_comparison.get("champion"):
+            said = why.removeprefix("no interval: ")
+            found.append(f"no interval by {METRIC_NAMES[group.headline]} on {group.kind} ({group.language}): {said}")
     return f"Tuned minus champion: {'; '.join(found)}" if found else None
 
 

@@ -14,6 +14,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from tradewind.metrics.item_scores import is_fair_to
 from tradewind.scores import METRIC_NAMES, Scores
 
 COLOURS = {"base": "#999999", "adapted": "#56B4E9", "tuned": "#D55E00", "champion": "#009E73"}
@@ -74,7 +75,8 @@ def distributions(scores: Scores, predictions: Sequence[Mapping[str, Any]]) -> s
         for axes, group in zip(panels.flat, scores.groups, strict=False):
             items = [item for item in predictions if (item["kind"], item["language"]) == (group.kind, group.language)]
             for at, model in enumerate(scores.models):
-                values = [v for item in items if (v := item["scores"][group.headline][model]) is not None]
+                fair = [item["scores"][group.headline][model] for item in items if is_fair_to(model, item)]
+                values = [value for value in fair if value is not None]
                 spread = [at + 0.24 * ((index * 0.618) % 1 - 0.5) for index in range(len(values))]
                 axes.scatter(spread, values, s=7, alpha=0.4, color=COLOURS[model], linewidths=0)
                 axes.boxplot(

@@ -13,6 +13,9 @@ class Against:
     """Tuned minus another model, as text; an absent value is a dash."""
 
     opponent: str
+    n: str
+    means: dict[str, str]
+    """Of both models over these questions."""
     difference: str
     """With its interval."""
     p: str
@@ -34,7 +37,9 @@ class ScoreRow:
     metric: str
     n: str
     means: dict[str, str]
-    """By model."""
+    """By model, over all questions that count for it."""
+    columns: tuple[str, ...]
+    """The models whose means stand in this row: all but those that have a table of their own."""
     against: tuple[Against, ...]
     floor: str
     headline: bool
@@ -43,7 +48,8 @@ class ScoreRow:
     def cells(self) -> tuple[str, ...]:
         """The columns in the order of `header`: of several comparisons the first."""
         compared = self.against[0].cells() if self.against else ()
-        return (f"{self.kind} ({self.language})", self.metric, self.n, *self.means.values(), self.floor, *compared)
+        means = [self.means[name] for name in self.columns]
+        return (f"{self.kind} ({self.language})", self.metric, self.n, *means, self.floor, *compared)
 
 
 def header(scores: Scores, named: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -53,7 +59,7 @@ def header(scores: Scores, named: Mapping[str, str] | None = None) -> tuple[str,
         named: what models are called other than by their names.
     """
     called = dict(named or {})
-    models = (called.get(name, name) for name in scores.models)
+    models = (called.get(name, name) for name in _columns(scores))
     compared = [_compared(scores, name, called) for name in _opponents(scores)[:1]]
     return ("held-out questions", "metric", "n", *models, "floor", *(name for names in compared for name in names))
 
@@ -64,8 +70,9 @@ def further_tables(scores: Scores) -> list[list[tuple[str, ...]]]:
     for at, opponent in enumerate(_opponents(scores)[1:], 1):
         names = ("held-out questions", "metric", "n", opponent, "tuned", *_compared(scores, opponent, {}))
         rows = [
-            (*row.cells()[:3], row.means[opponent], row.means["tuned"], *row.against[at].cells())
+            (*row.cells()[:2], found.n, *(found.means.get(name, "-") for name in (opponent, "tuned")), *found.cells())
             for row in score_rows(scores)
+            for found in [row.against[at]]
         ]
         tables.append([names, *rows])
     return tables
@@ -93,6 +100,10 @@ def _opponents(scores: Scores) -> list[str]:
     return [name for name in OPPONENTS if name in scores.models and "tuned" in scores.models]
 
 
+def _columns(scores: Scores) -> tuple[str, ...]:
+    return tuple(name for name in scores.models if name not in _opponents(scores)[1:])
+
+
 def _row(group: GroupScore, metric: MetricScore, scores: Scores) -> ScoreRow:
     unscored = f" ({metric.unscored} unscored)" if metric.unscored else ""
     return ScoreRow(
@@ -101,6 +112,7 @@ def _row(group: GroupScore, metric: MetricScore, scores: Scores) -> ScoreRow:
         metric=METRIC_NAMES[metric.metric] + ("" if metric.usable else " (blind)"),
         n=f"{metric.scored}{unscored}",
         means={name: f"{metric.mean[name]:.3f}" if name in metric.mean else "-" for name in scores.models},
+        columns=_columns(scores),
         against=tuple(against(name, metric.comparisons.get(name)) for name in _opponents(scores)),
         floor=f"{metric.floor['tuned']:.3f}" if "tuned" in metric.floor else "-",
         headline=metric.metric == group.headline,
@@ -110,9 +122,11 @@ def _row(group: GroupScore, metric: MetricScore, scores: Scores) -> ScoreRow:
 def against(opponent: str, found: Comparison | None) -> Against:
     """A comparison as text."""
     if found is None:
-        return Against(opponent, "-", "-", "-", "-")
+        return Against(opponent, "-", {}, "-", "-", "-", "-")
     return Against(
         opponent,
+        str(found.n),
+        {name: f"{mean:.3f}" for name, mean in found.means.items()},
         f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]",
         p_text(found.p),
         p_text(found.p_holm) if found.p_holm is not None else "-",

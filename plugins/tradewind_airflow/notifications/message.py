@@ -12,6 +12,7 @@ from tradewind.scores import METRIC_NAMES, Scores
 
 # https://docs.slack.dev/reference/block-kit/blocks: header 150 characters, section text 3000, button url 3000.
 _HEADER, _SECTION, _URL = 150, 3000, 3000
+_WARNINGS, _WARNING = 5, 550  # so many fit into a section
 _MARKS = {"better": ":white_check_mark:", "worse": ":x:", "no difference shown": ":heavy_minus_sign:"}
 
 
@@ -35,18 +36,22 @@ def blocks(report: Report, link: str | None, promotion: str | None = None) -> li
     """
     verdict = f"{_MARKS[report.scores.verdict]} *{report.scores.verdict}*\n{escape(report.scores.verdict_reason)}"
     trained = [f"{stage.stage} {stage.seconds:.0f} s" for stage in report.stages]
+    drift = report.scores.judge_record.drift if report.scores.judge_record else None
     found: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": cut(f"Tradewind: {report.recipe}", _HEADER)}},
         _section(verdict),
         *([_section(f"*{escape(promotion)}*")] if promotion else []),
         *([_section(escape(champion))] if (champion := against_champion(report.scores)) else []),
+        *([_section(f":warning: *The judge*\n{escape(drift)}")] if drift else []),
         _section(f"```{escape(cut(slack_table(report.scores), _SECTION - 300))}```"),
         _context(f"run `{escape(report.run)}` | model {escape(report.model)} | seed {report.seed}"),
         _context(f"{' | '.join(trained)} | encoder {escape(report.scores.encoder)} | {_judge(report.scores)}"),
     ]
-    if report.warnings:
-        lines = "\n".join(f"• {escape(warning)}" for warning in report.warnings[:5])
-        found.append(_section(f":warning: *Warnings*\n{lines}"))
+    # The judge's drift is a warning too, and is told once.
+    if others := [warning for warning in report.warnings if not drift or drift not in warning]:
+        lines = [f"• {cut(escape(warning), _WARNING)}" for warning in others[:_WARNINGS]]
+        lines += [f"… and {len(others) - _WARNINGS} more"] if len(others) > _WARNINGS else []
+        found.append(_section("\n".join([":warning: *Warnings*", *lines])))
     if link and len(link) <= _URL:
         button = {"type": "button", "text": {"type": "plain_text", "text": "Open the run"}, "url": link}
         found.append({"type": "actions", "elements": [button]})
@@ -61,7 +66,9 @@ def slack_table(scores: Scores) -> str:
             scored, _, unscored = row.n.partition(" ")
             lines.append(f"{row.kind:<10}{scored:>5}{row.means.get('base', '-'):>8}{row.means.get('tuned', '-'):>8}")
             lines.append(f"  {row.language} {row.metric} {unscored}".rstrip())
-            lines += [f"  vs {against.opponent} {against.difference} p {against.p}" for against in row.against]
+            for against in row.against:
+                n = f" n {against.n}" if against.n not in (scored, "-") else ""
+                lines.append(f"  vs {against.opponent} {against.difference} p {against.p}{n}")
     return "\n".join(lines)
 
 

@@ -84,8 +84,15 @@ def test_p_is_never_zero() -> None:
 
 def test_a_constant_difference_has_an_interval_of_no_width_and_the_p_of_changing_signs() -> None:
     assert _estimate([0.25] * 20, _names(20)) == (0.25, 0.25, 0.25, 1 / 4001)
-    assert _estimate([0.1] * 5, _names(5)) == (0.1, 0.1, 0.1, 2 / 2**5)
+    assert _estimate([0.125] * 6, _names(6)) == (0.125, 0.125, 0.125, 2 / 2**6)
     assert _estimate([0.0] * 5, _names(5)) == (0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 5])
+def test_a_constant_difference_of_few_records_has_no_interval_that_its_p_would_belie(size: int) -> None:
+    assert paired_bootstrap(np.full(2 * size, 1.0), [f"r{at % size}" for at in range(2 * size)], DRAWS) is None
+    reached = Draws(4000, 1 - 2.0 ** (1 - size), 1)
+    assert paired_bootstrap(np.full(size, 1.0), _names(size), reached) is not None
 
 
 @pytest.mark.parametrize("differing", [1, 2, 3])

@@ -57,6 +57,21 @@ def test_each_metric_scores_what_it_applies_to() -> None:
     assert items[3]["scores"]["exact_match"] == {"base": None, "tuned": None}
 
 
+def test_each_items_floor_is_kept_beside_its_scores() -> None:
+    items = _items({1: "A bank has six banking days."})
+    (group,) = _scores(items).groups
+    for metric in ("semscore", "chrf"):
+        floors = [item["floors"][metric] for item in items]
+        mean = {model: sum(floor[model] for floor in floors) / len(floors) for model in MODELS}
+        assert mean == pytest.approx({model: group.metric(metric).floor[model] for model in MODELS}, abs=1e-6)
+
+
+def test_where_all_is_about_one_fact_an_item_has_no_floor() -> None:
+    items = [item | {"fact_id": "one"} for item in _items()]
+    _scores(items)
+    assert items[0]["floors"] == {"semscore": dict.fromkeys(MODELS), "chrf": dict.fromkeys(MODELS)}
+
+
 def test_the_encoder_its_version_length_cuts_and_floor_are_recorded() -> None:
     scores = _scores(_items({0: "word " * 600}))
     assert scores.encoder == EMBEDDED

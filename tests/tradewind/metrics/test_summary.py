@@ -11,6 +11,7 @@ import pytest
 from tradewind.config import RunConfig
 from tradewind.metrics.item_scores import Measured, groups_of
 from tradewind.metrics.summary import summarise
+from tradewind.reporting.notes import against_champion, notes
 from tradewind.scores import Scores
 
 MODELS = ("base", "tuned")
@@ -84,6 +85,24 @@ def test_questions_about_one_record_get_no_interval() -> None:
     assert "about one record" in (_summarised(items).groups[0].metric("semscore").no_interval or "")
 
 
+def test_few_records_that_all_differ_alike_show_nothing_and_are_told_why() -> None:
+    items = [_item(at, record=f"r{at % 2}", chrf={"base": 0.0, "tuned": 1.0}) for at in range(8)]
+    scores = _summarised(items)
+    (metric,) = scores.groups[0].metrics
+    assert metric.comparisons == {}
+    assert metric.no_interval == "no interval: too few records (2), which all differ alike"
+    assert scores.verdict == "no difference shown"
+    assert metric.no_interval in scores.verdict_reason
+
+
+def test_a_gain_of_which_nothing_tells_whether_it_is_above_its_floor_is_not_better() -> None:
+    noise = np.random.default_rng(0).normal(0.0, 0.02, 8)
+    items = [_item(at, record=f"r{at % 2}", semscore={"base": 0.4 + noise[at % 2], "tuned": 0.9}) for at in range(8)]
+    scores = _summarised(items, floor=0.95)
+    assert scores.groups[0].metrics[0].tuned_minus_base is not None
+    assert scores.verdict == "no difference shown"
+
+
 def test_where_references_are_alike_to_the_encoder_chrf_is_the_headline() -> None:
     (group,) = _scores(0.3, 0.7, 0.2, reference_floor=0.9).groups
     assert group.headline == "chrf"
@@ -153,6 +172,48 @@ def test_the_champion_is_compared_beside_the_base_and_p_corrected_for_each() -> 
             1.0, 6 * min(comparison.p for comparison in found)
         )
         assert all(comparison.n == 30 for comparison in found)
+
+
+def _learnt(count: int) -> list[dict[str, Any]]:
+    """30 questions, of which the champion has learnt the first `count`, which it answers best."""
+    rng = np.random.default_rng(5)
+    items = []
+    for at in range(30):
+        tuned, champion = rng.random(2).round(6) / 2
+        values = {"base": 0.1, "tuned": tuned, "champion": 0.95 if at < count else champion}
+        grades = {"base": 1.0, "tuned": 3.0, "champion": 5.0 if at < count else 2.0}
+        items.append(
+            _item(at, semscore=values, truthfulness=grades) | ({"known_to": ["champion"]} if at < count else {})
+        )
+    return items
+
+
+def test_what_the_champion_has_learnt_counts_in_none_of_its_figures() -> None:
+    items = _learnt(12)
+    scores = _summarised(items)
+    metric = scores.groups[0].metric("semscore")
+    found = metric.comparisons["champion"]
+    fair = [item["scores"]["semscore"] for item in items[12:]]
+    means = {model: sum(item[model] for item in fair) / 18 for model in ("tuned", "champion")}
+    assert found.n == 18
+    assert found.means == pytest.approx(means)
+    assert found.difference == pytest.approx(found.means["tuned"] - found.means["champion"])
+    assert metric.mean["champion"] == scores.groups[0].sources["term"].mean["champion"] == found.means["champion"]
+    assert metric.comparisons["base"].means == pytest.approx({"base": 0.1, "tuned": metric.mean["tuned"]})
+    assert scores.grades == {"base": (30, 0, 0, 0, 0), "tuned": (0, 0, 30, 0, 0), "champion": (0, 18, 0, 0, 0)}
+
+
+@pytest.mark.parametrize("learnt", [28, 30])
+def test_where_the_champion_has_learnt_nearly_all_it_is_said_why_it_is_not_compared(learnt: int) -> None:
+    scores = _summarised(_learnt(learnt))
+    metric = scores.groups[0].metric("semscore")
+    assert set(metric.comparisons) == {"base"}
+    assert metric.no_interval is None
+    why = f"only {30 - learnt} questions that the champion has not learnt were scored, and split.min_items is 8"
+    assert metric.no_comparison == {"champion": f"no interval: {why}"}
+    assert f"reworded (en), SemScore, champion: no interval: {why}" in notes(scores)
+    assert f"no interval by SemScore on reworded (en): {why}" in (against_champion(scores) or "")
+    assert ("champion" in metric.mean) is (learnt < 30)
 
 
 @pytest.mark.parametrize("seed", range(3))

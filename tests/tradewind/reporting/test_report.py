@@ -10,9 +10,10 @@ from champion import with_champion
 from tradewind.judging.record import JudgeRecord
 from tradewind.reporting.contract import Example, Report, StageSummary
 from tradewind.reporting.examples import best_and_worst
+from tradewind.reporting.plots import distributions
 from tradewind.reporting.render import html, markdown
 from tradewind.reporting.table import score_rows, text_table
-from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
+from tradewind.scores import Comparison, GroupScore, MetricScore, Scores, SourceScore
 
 HOSTILE = "<script>alert('x')</script> {{ 7*7 }} & <!channel>"
 
@@ -171,6 +172,46 @@ def test_the_champion_has_a_table_of_its_own_in_every_form(report: Report, predi
     for form in (markdown(changed), html(changed, predictions, CURVES)):
         assert "Tuned minus champion: +0.440 [+0.300, +0.580] by SemScore on reworded (en, n=9" in form
         assert "tuned - champion [90 %]" in form
+
+
+def test_the_champions_table_has_the_n_and_means_of_the_questions_that_it_has_not_learnt(
+    report: Report, predictions: list[dict[str, Any]]
+) -> None:
+    scores = with_champion(report.scores)
+    first = scores.groups[0]
+    metric = first.metric("semscore")
+    fair = metric.comparisons["champion"].model_copy(update={"n": 5, "means": {"champion": 0.222, "tuned": 0.662}})
+    without = first.metric("chrf").model_copy(
+        update={"comparisons": {}, "mean": {"base": 0.3, "tuned": 0.4}, "no_comparison": {"champion": "too few"}}
+    )
+    metric = metric.model_copy(update={"comparisons": metric.comparisons | {"champion": fair}})
+    group = first.model_copy(
+        update={"metrics": (metric, without), "sources": {"qa": SourceScore(n=9, mean={"base": 0.3, "tuned": 0.4})}}
+    )
+    changed = scores.model_copy(update={"groups": (group, *scores.groups[1:])})
+    whole, against_it = (table.splitlines() for table in text_table(changed).split("\n\n"))
+    assert whole[0].split() == header_of("held-out questions metric n base adapted tuned floor tuned - base [90 %]")
+    assert against_it[2].split()[2:6] == ["SemScore", "5", "0.222", "0.662"]
+    assert against_it[3].split()[2:] == ["chrF", *"-------"]
+    page = html(report.model_copy(update={"scores": changed}), predictions, CURVES)
+    for form in (page, markdown(report.model_copy(update={"scores": changed}))):
+        assert "Means and grades of the champion leave out the questions that it has learnt." in form
+        assert "reworded (en), chrF, champion: too few" in form
+
+
+def header_of(names: str) -> list[str]:
+    """The words of the first table's header."""
+    return f"{names} p p Holm won/tied/lost".split()
+
+
+def test_the_plot_of_single_items_leaves_out_what_the_champion_has_learnt(
+    report: Report, predictions: list[dict[str, Any]]
+) -> None:
+    scores = with_champion(report.scores)
+    plain = distributions(scores, predictions)
+    learnt = [item | {"known_to": ["champion"]} for item in predictions]
+    assert distributions(report.scores, learnt) == distributions(report.scores, predictions)
+    assert plain.count("<use") - distributions(scores, learnt).count("<use") == 6  # three scores in each panel
 
 
 def test_what_has_no_interval_and_how_many_were_tested_is_said(report: Report) -> None:

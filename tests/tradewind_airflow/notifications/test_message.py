@@ -13,6 +13,7 @@ from champion import with_champion
 from slack_server import SlackServer
 from tradewind.judging.record import JudgeRecord
 from tradewind.reporting.contract import Report
+from tradewind.scores import GroupScore
 from tradewind_airflow.notifications.message import blocks, cut, escape, headline, plain_text, slack_table
 
 LINK = "http://localhost:8080/dags/trade_qa/runs/manual"
@@ -158,6 +159,25 @@ def test_the_champion_is_named_with_interval_and_p_where_there_is_one(slack: Sla
     assert "tuned - champion" in plain_text(changed)
 
 
+def test_a_champion_that_is_compared_on_fewer_questions_or_none_is_told(report: Report) -> None:
+    scores = with_champion(report.scores)
+    first, second, *others = scores.groups
+
+    def changed(group: GroupScore, **changes: Any) -> GroupScore:
+        metric = group.metrics[0].model_copy(update=changes)
+        return group.model_copy(update={"metrics": (metric, *group.metrics[1:])})
+
+    comparisons = first.metrics[0].comparisons
+    few = comparisons["champion"].model_copy(update={"n": 12})
+    none = {"comparisons": {"base": few}, "no_comparison": {"champion": "no interval: only 3 <of> them"}}
+    groups = (changed(first, comparisons=comparisons | {"champion": few}), changed(second, **none), *others)
+    told = report.model_copy(update={"scores": scores.model_copy(update={"groups": groups})})
+    assert "  vs champion +0.480 [+0.430, +0.530] p <0.001 n 12" in slack_table(told.scores).splitlines()
+    assert any(
+        "no interval by SemScore on read (en): only 3 &lt;of&gt; them" in text for text in _markdown(blocks(told, None))
+    )
+
+
 def test_the_judge_stands_with_its_agreement_and_what_it_left_unscored(report: Report) -> None:
     record = JudgeRecord(
         model="gpt-<x>", prompt_sha256={"en": "ab" * 32}, samples=1, unscored={"base": 0, "tuned": 3},
@@ -174,6 +194,20 @@ def _judged(report: Report, record: JudgeRecord | None) -> Report:
     groups = (group.model_copy(update={"metrics": (*group.metrics, judged)}),)
     changes = {"groups": groups, "judge": "gpt-x", "judge_record": record}
     return report.model_copy(update={"scores": report.scores.model_copy(update=changes)})
+
+
+def test_the_judges_drift_stands_apart_from_the_warnings_however_many_there_are(report: Report) -> None:
+    record = JudgeRecord(model="j", prompt_sha256={"en": "ab" * 32}, samples=1, drift="judge j: it fell to <0.2>")
+    warnings = (*(f"warning {number} " + "&" * 2000 for number in range(7)), "evaluate: judge j: it fell to <0.2>")
+    texts = _markdown(blocks(_judged(report, record).model_copy(update={"warnings": warnings}), None))
+    assert [text for text in texts if "it fell to" in text] == [
+        ":warning: *The judge*\njudge j: it fell to &lt;0.2&gt;"
+    ]
+    (told,) = (text for text in texts if "*Warnings*" in text)
+    assert [f"warning {number}" in told for number in range(7)] == [True] * 5 + [False] * 2
+    assert told.endswith("\n… and 2 more")
+    few = _markdown(blocks(_judged(report, record).model_copy(update={"warnings": warnings[-1:]}), None))
+    assert not any("*Warnings*" in text for text in few)
 
 
 @pytest.mark.parametrize("measured", [True, False])
