@@ -178,6 +178,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     named = {"base": "first", "tuned": "second"}
     print(text_table(scores, named))
     print("", *notes(scores), many_tests(scores, named), sep="\n")
+    print(f"\n{scores.verdict}, where base is the first and tuned the second: {scores.verdict_reason}")
 
 
 def _build_base(arguments: argparse.Namespace) -> None:

@@ -141,7 +141,8 @@ def test_the_command_prints_the_table_with_both_runs(run: Run, cli: Cli) -> None
     assert lines[:2] == [f"first:  {first}", f"second: {second}"]
     assert "second - first [95 %]" in lines[4]
     assert [line.split()[0] for line in lines[6:10]] == ["reworded", "reworded", "read", "read"]
-    assert "4 comparisons with first" in lines[-1]
+    assert "4 comparisons with first" in lines[-3]
+    assert lines[-1].startswith("no difference shown, where base is the first and tuned the second: ")
     assert cli("compare", str(first), str(second)).stdout == done.stdout
 
 

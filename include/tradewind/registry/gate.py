@@ -88,6 +88,10 @@ def _of_group(group: GroupScore, metric: str, champion: str | None, *, gain: boo
         said = "tuned is below" if comparison.high < 0 else "the interval holds 0 for tuned minus"
         return _Finding(False, f"{where}: {said} {other}, {span}")
     floor = found.tuned_minus_floor
+    if floor is None and "tuned" in found.floor:
+        return _Finding(
+            False, f"{where}: tuned is above {other}, {span}, but its difference from its floor has no interval"
+        )
     if floor is not None and not floor.low > 0:
         return _Finding(
             False,

@@ -128,6 +128,13 @@ def test_answers_that_fit_any_question_as_well_are_not_promoted() -> None:
     assert "not above its floor (+0.010, -0.020 to +0.040)" in found.reasons[0]
 
 
+def test_a_gain_whose_floor_has_no_interval_is_not_promoted() -> None:
+    reworded = group("reworded", metric("semscore", {"base": GAIN}, floor={"tuned": 0.2}))
+    found = _decide(scores_of(reworded, *_three(GAIN, EQUAL, EQUAL)[1:]))
+    assert not found.promote
+    assert found.reasons[0].endswith("but its difference from its floor has no interval")
+
+
 def test_truthfulness_counts_on_every_kind_once_a_judge_has_spoken() -> None:
     def judged(kind: str, value: Comparison | None) -> GroupScore:
         return group(kind, _sem(GAIN), metric("truthfulness", {"base": value} if value else {}))
