@@ -20,8 +20,8 @@ def test_the_shipped_recipes_pass() -> None:
 
 
 def test_a_tracker_that_is_not_installed_is_named_with_its_setting() -> None:
-    with pytest.raises(UserError, match=r"^finetune\.report_to: mlflow is not installed; pip install mlflow$"):
-        check_recipe(_config(finetune__report_to=["mlflow"]))
+    with pytest.raises(UserError, match=r"^finetune\.report_to: wandb is not installed; pip install wandb$"):
+        check_recipe(_config(finetune__report_to=["wandb"]))
 
 
 def test_a_judge_without_its_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
