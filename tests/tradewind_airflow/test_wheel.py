@@ -34,8 +34,9 @@ def test_it_holds_every_file_of_both_packages_as_it_is(wheel: ZipFile, package: 
 
 @pytest.mark.parametrize(
     "ending",
-    ["recipes/tiny.yaml", "recipes/gemma-2-2b-it.yaml", "models/tiny-gemma2/model.safetensors", "report.html.j2",
-     "report.md.j2", "truthfulness.prompt.txt", "en/term_data/trade_terms.json", "ko/term_data/trade_terms.json"],
+    ["recipes/tiny.yaml", "recipes/gemma-2-2b-it.yaml", "models/tiny-gemma2/model.safetensors",
+     "report/page.html.j2", "report.md.j2", "prompts/judge.en.txt", "judging/anchors.jsonl",
+     "en/term_data/trade_terms.json", "ko/term_data/trade_terms.json"],
 )  # fmt: skip
 def test_it_holds_the_data_that_code_reads(wheel: ZipFile, ending: str) -> None:
     assert [name for name in wheel.namelist() if name.endswith(ending)]
