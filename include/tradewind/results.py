@@ -73,9 +73,12 @@ class StageResult(Contract):
     stage: Stage
     shard: str | None = None
     """`2/8` where several tasks divide the stage's work."""
-    status: Literal["success", "skipped"] = "success"
+    status: Literal["success", "cached", "skipped"] = "success"
+    """`cached`: another run's result stands here, as nothing that decides it has changed."""
     reason: str | None = None
     """Why a stage was skipped."""
+    source_run: str | None = None
+    """The folder name of the run that made what stands here; None where this run did."""
     started_at: str
     seconds: float
     gpu_seconds: float = 0.0
