@@ -116,8 +116,8 @@ def run(stage: StageRun) -> None:
 
 def left_out(entries: int, passages: int) -> str:
     """What a trial did not take, in words; empty where it took all."""
-    counts = {"entries": entries, "passages": passages}
-    told = " and ".join(f"{count} {name}" for name, count in counts.items() if count)
+    named = ((entries, "entry", "entries"), (passages, "passage", "passages"))
+    told = " and ".join(f"{count} {one if count == 1 else many}" for count, one, many in named if count)
     return f"{told} left out by data.max_records" if told else ""
 
 
