@@ -60,6 +60,14 @@ def test_no_folder_is_no_documents(tmp_path: Path) -> None:
         _digest(tmp_path / "absent")
 
 
+def test_looking_for_results_loads_nothing_heavy() -> None:
+    """It is done by Airflow's worker, which has no torch."""
+    heavy = {"torch", "transformers", "datasets", "sentence_transformers", "matplotlib", "openai"}
+    code = "import sys, tradewind.reuse.cached, tradewind.reuse.skipped, tradewind.reuse.code; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy.isdisjoint(done.stdout.split())
+
+
 def _digest_of_a_copy(package: Path) -> str:
     command = [sys.executable, "-c", "from tradewind.reuse.code import package_digest; print(package_digest())"]
     environment = {"PYTHONPATH": str(package.parent), "PATH": "", "PYTHONDONTWRITEBYTECODE": "1"}

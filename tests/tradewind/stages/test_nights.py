@@ -70,13 +70,13 @@ def test_a_night_with_nothing_new_takes_all_and_registers_nothing(home: Path, fi
     config, models = read_config(first[0].config_file), models_path(home, "trade_qa")
     run = RunDir(home / "runs" / "trade_qa" / "nothing-new")
     for stage in _STAGES:
-        began = time.monotonic()
+        began = time.process_time()  # whatever else the machine does
         found = reuse(
             stage, config, run, code="code", task=stage, job_id="trade_qa/n", task_id=f"{stage}/1", models=models
         )
         assert found is not None
         assert (found.status, found.source_run) == ("cached", "first")
-        assert time.monotonic() - began < 2.0
+        assert time.process_time() - began < 0.5
     with pytest.raises(NothingToRegister, match="nothing new: this run's model is v1, made by run first"):
         register(Registry(models), run, who="a test")
     # What was taken is as good as made here: the command line goes on from it.
