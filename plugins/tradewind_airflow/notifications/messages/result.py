@@ -89,7 +89,7 @@ def _cells(row: ScoreRow) -> list[tuple[str, ...]]:
     name = f"{row.kind} ({row.language}), {row.metric}"
     if not row.against:
         return [(f"{name}, n {scored}", row.means.get("tuned", "-"), "-")]
-    found = []
+    found: list[tuple[str, ...]] = []
     for against in row.against:
         n = scored if against.n == "-" else against.n
         of = "" if against.opponent == "base" else f", {against.opponent}"
