@@ -192,9 +192,9 @@ def test_a_run_that_goes_well_is_not_failed_by_what_tells_of_it(airflow: Server,
 def test_a_late_run_is_told_while_it_goes_on(airflow: Server, slack: SlackServer, tmp_path: Path) -> None:
     until = tmp_path / "until"
     trigger(airflow, "late", "late-1", how="slow", until=str(until))
-    wait_for(lambda: "tiny: not finished after 2 s" in texts(slack, "late-1"), "the deadline is told", 120)
+    wait_for(lambda: "late: not finished after 2 s" in texts(slack, "late-1"), "the deadline is told", 120)
     assert states(airflow, "late", "late-1")["work"] != "success"
-    assert of(slack, "late-1", "tiny: not finished after 2 s")["channel"] in ("C00000002", "#tradewind")
+    assert of(slack, "late-1", "late: not finished after 2 s")["channel"] in ("C00000002", "#tradewind")
     until.touch()
     assert ended(airflow, "late", "late-1") == "success"
 
