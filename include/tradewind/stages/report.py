@@ -1,4 +1,4 @@
-"""The run's report: `report.json`, `report.md` and `report.html`."""
+"""The run's report: `report.json`, `report.md`, `report.html`, and `scores.png` for Slack."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def run(stage: StageRun) -> None:
     """
     if "evaluate/scores.json" not in stage.inputs:
         raise StageSkipped("nothing was evaluated")
+    from tradewind.reporting.plots import score_picture
     from tradewind.reporting.render import html, markdown
 
     scores = Scores.model_validate_json(stage.input("evaluate/scores.json").read_bytes())
@@ -50,7 +51,8 @@ def run(stage: StageRun) -> None:
     write_atomically(stage.work / "report.json", report.model_dump_json(indent=1))
     write_atomically(stage.work / "report.md", markdown(report))
     write_atomically(stage.work / "report.html", html(report, predictions, curves))
-    stage.outputs += ["report.json", "report.md", "report.html"]
+    (stage.work / "scores.png").write_bytes(score_picture(scores))
+    stage.outputs += ["report.json", "report.md", "report.html", "scores.png"]
     stage.metrics = {"verdict": scores.verdict, "verdict_reason": scores.verdict_reason}
 
 
