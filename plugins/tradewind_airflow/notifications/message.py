@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,8 @@ class Message:
         return (*self.blocks[:at], code, *self.blocks[at:])
 
     def as_text(self) -> str:
-        """Every line that a reader sees; for the log, and for whoever writes such messages."""
-        return "\n".join(plain(line) for block in self.with_code() for line in _lines(block))
+        """Every line that a reader sees but the table's; for the log."""
+        return "\n".join(plain(line) for block in self.blocks for line in _lines(block))
 
 
 def message(text: str, *blocks: Block | None, table: Table | None = None) -> Message:
@@ -96,11 +96,10 @@ def link(label: str, url: str | None) -> str:
     return f"<{url}|{said(label)}>" if url and len(url) <= URL else said(label)
 
 
-def bullets(lines: Iterable[str], most: int) -> str:
-    """So many lines, and how many are left out."""
-    found = list(lines)
-    rest = [f"… and {len(found) - most} more"] if len(found) > most else []
-    return "\n".join([*(f"• {line}" for line in found[:most]), *rest])
+def bullets(texts: Sequence[str], most: int, limit: int) -> str:
+    """So many of them, each `said`, and how many are left out."""
+    rest = [f"… and {len(texts) - most} more"] if len(texts) > most else []
+    return "\n".join([*(f"• {said(text, limit)}" for text in texts[:most]), *rest])
 
 
 def said(text: str, limit: int = SECTION) -> str:

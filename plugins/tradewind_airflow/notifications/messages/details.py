@@ -1,21 +1,22 @@
-"""What of a result only those read who open the thread."""
+"""The part of a result that only those read who open the thread."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from tradewind.reporting.contract import Example, Report
-from tradewind.reporting.notes import against_champion, judge_line
+from tradewind.reporting.notes import judge_line, notes
 from tradewind.scores import Scores
 from tradewind_airflow.notifications.message import Message, bullets, context, message, said, section
 from tradewind_airflow.notifications.outcome import Outcome, duration
 
 _WARNINGS, _WARNING = 5, 500  # so many fit into a section
+_STAGES, _LINE = 20, 140
 _QUOTED = 300
 
 
 def details(report: Report, outcome: Outcome, *, examples: bool) -> Message:
-    """Stages, champion, warnings, and the answers that training changed most.
+    """Stages, notes, warnings, and the answers that training changed most.
 
     Args:
         examples: whether questions and answers may be quoted.
@@ -24,14 +25,12 @@ def details(report: Report, outcome: Outcome, *, examples: bool) -> Message:
     drift = scores.judge_record.drift if scores.judge_record else None
     # The judge's drift is a warning too, and is told with the verdict.
     warnings = [warning for warning in report.warnings if not drift or drift not in warning]
-    champion = against_champion(scores)
+    noted = notes(scores)
     return message(
         f"{report.recipe}: how it was made",
         section(f"*Stages*\n{_stages(outcome)}"),
-        section(said(champion)) if champion else None,
-        section(f":warning: *Warnings*\n{bullets((said(text, _WARNING) for text in warnings), _WARNINGS)}")
-        if warnings
-        else None,
+        section(f"*Notes*\n{bullets(noted, _WARNINGS, _WARNING)}") if noted else None,
+        section(f":warning: *Warnings*\n{bullets(warnings, _WARNINGS, _WARNING)}") if warnings else None,
         _example("Helped most", report.best) if examples and report.best else None,
         _example("Helped least", report.worst) if examples and report.worst else None,
         context(said(f"model {report.model}"), said(f"encoder {scores.encoder}"), said(_judge(scores))),
@@ -44,7 +43,7 @@ def _stages(outcome: Outcome) -> str:
         + (duration(result.seconds) if result.status == "success" else result.reason or result.status)
         for result in outcome.results
     ]
-    return bullets((said(line, _QUOTED) for line in lines), 20) or "none was kept"
+    return bullets(lines, _STAGES, _LINE) or "none was kept"
 
 
 def _example(title: str, found: Sequence[Example]) -> dict[str, object]:
