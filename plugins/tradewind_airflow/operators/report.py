@@ -47,7 +47,7 @@ class ReportOperator(StageOperator):
 class NotifyRunOperator(TellOperator):
     """Tell how a run ended: its scores, what failed, or that there is nothing new. Whatever happened before it.
 
-    It decides nothing about the run's state: make it a teardown with `on_failure_fail_dagrun=False`.
+    Its trigger rule is to be `all_done`. A run ends as its DAG's leaves do: another one has to fail with the stages.
 
     Args:
         registered: what RegisterModelOperator returned (templated): whether the model is champion now, or waits.
@@ -141,7 +141,7 @@ class NotifyRunOperator(TellOperator):
 class NotifyPromotionOperator(TellOperator):
     """Tell what became of the version that waited for an approval; *skipped* where none did.
 
-    Keep it from being directly after the task that asks, which skips what is; make it a teardown as NotifyRunOperator.
+    Keep it from being directly after the task that asks, which skips what is; its trigger rule is NotifyRunOperator's.
 
     Args:
         registered: what RegisterModelOperator returned (templated).
