@@ -51,7 +51,6 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
     for line in lines:
         with suppress(ValueError, KeyError, TypeError):
             entry = json.loads(line)
-            points.append(
-                {name: entry[name] for name in ("step", "loss")} | {"learning_rate": entry.get("learning_rate")}
-            )
+            rate = entry.get("learning_rate")
+            points.append({"step": entry["step"], "loss": entry["loss"], "learning_rate": rate})
     return points

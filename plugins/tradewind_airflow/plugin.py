@@ -36,7 +36,7 @@ class TradewindPlugin(AirflowPlugin):
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """Made where it is asked for, in the API server: every component loads plugins, and its imports take seconds."""
+        """Made where it is asked for, in the API server: every component loads plugins, and this imports much."""
         from tradewind_airflow.ui.app import create_app
 
         return [{"app": create_app(), "url_prefix": URL_PREFIX, "name": "Tradewind"}]

@@ -55,12 +55,14 @@ class RunHistory:
                 summary = self._summaries.get(report / SUMMARY)
             except FileNotFoundError:
                 summary = self._summaries.get(report / "report.json")  # of a release that wrote no summary
-            if summary is None or summary.run == folder.name:
-                return summary and ScoredRun(folder.name, summary.finished_at, summary, None)
+            if summary is None:
+                return None
+            if summary.run == folder.name:
+                return ScoredRun(folder.name, summary.finished_at, summary, None)
             origin = self._origins.get(report / "result.json")
         except OSError:
             return None
-        return origin and _borrowed(folder.name, summary, origin)
+        return _borrowed(folder.name, summary, origin) if origin else None
 
 
 def _borrowed(run: str, summary: Summary, origin: _Origin) -> ScoredRun | None:

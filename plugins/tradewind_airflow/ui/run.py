@@ -62,20 +62,20 @@ def run(dag_id: DagId, run_id: str, user: GetUserDep) -> dict[str, Any]:
 
 def _settings(run_dir: RunDir | None) -> RunSettings | None:
     with suppress(UserError, OSError):
-        return run_dir and read_settings(run_dir)
+        return read_settings(run_dir) if run_dir else None
     return None
 
 
 def _config(run_dir: RunDir | None) -> RunConfig | None:
     """Of a run whose operators were used without `configure`."""
     with suppress(UserError, OSError):
-        return run_dir and read_config(run_dir.config_file)
+        return read_config(run_dir.config_file) if run_dir else None
     return None
 
 
 def _result(run_dir: RunDir | None, folder: str) -> StageResult | None:
     with suppress(UserError, OSError):
-        return run_dir and run_dir.result(folder)
+        return run_dir.result(folder) if run_dir else None
     return None
 
 
