@@ -187,12 +187,14 @@ def test_third_tick_replaces_the_first(page: Page, server: PagesServer) -> None:
 
 
 def test_runs_that_cannot_be_compared_say_why(page: Page, server: PagesServer) -> None:
-    server.answer("compare", 404, {"detail": "the runs' encoder differs: a in one, b in the other"})
+    server.answer("compare", 409, {"detail": "the runs' encoder differs: a in one, b in the other"})
     page.goto(server.page("models"))
     for at in (0, 1):
         page.get_by_role("checkbox").nth(at).check()
     page.get_by_role("button", name="Compare", exact=True).click()
-    expect(page.get_by_text("the runs' encoder differs")).to_be_visible()
+    alert = page.get_by_role("alert")
+    expect(alert.get_by_role("heading", name="These runs cannot be compared")).to_be_visible()
+    expect(alert).to_contain_text("the runs' encoder differs")
 
 
 def test_run_leads_to_its_report_and_back(page: Page, server: PagesServer) -> None:
