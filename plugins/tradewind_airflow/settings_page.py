@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from tradewind.settings_page import settings_tables, table
+from collections.abc import Mapping
+from typing import Any
+
+from tradewind.settings_page import as_yaml, settings_tables, table
+from tradewind_airflow.params import run_params
 
 SET_BY_USER = {
     "TRADEWIND_HOME": "Where runs, models and answers are kept; default: `tradewind` in Airflow's home, with "
     "`make run` and `make up` `.tradewind` in the checkout.",
     "TRADEWIND_IMAGE": "Runs every stage of `trade_qa` in a container of this image; unset: in subprocesses of the "
-    "worker. Read where DAG files are read.",
+    "worker.",
     "TRADEWIND_GPUS": "The GPUs to use: `0,1,2,3`, UUIDs, `amd:renderD128,renderD129`, or `none`; unset: those that "
     "the drivers show.",
     "TRADEWIND_TASK_GPUS": "How many GPUs `baseline`, `adapt`, `finetune` and `evaluate` of `trade_qa` take each; "
-    "default 0, with `make run` and `make up` 1 where there is one. Read where DAG files are read.",
-    "TRADEWIND_GPU_POOL": "The Airflow pool of tasks with GPUs; it must exist, with a slot for each GPU. Read where "
-    "DAG files are read.",
+    "default 0, with `make run` and `make up` 1 where there is one.",
+    "TRADEWIND_GPU_POOL": "The Airflow pool of tasks with GPUs; it must exist, with a slot for each GPU.",
     "TRADEWIND_LEASE_DIR": "The GPUs' lock files, on a local disk, the same for all workers of the host; default "
     "`/run/lock/tradewind`.",
     "TRADEWIND_MODEL_CACHE": "A folder of downloaded models that all stages share (their `HF_HOME`); unset: each "
@@ -23,8 +26,17 @@ SET_BY_USER = {
     "default `answers` in `TRADEWIND_HOME`, outside Airflow `~/.cache/tradewind/answers`. A local disk.",
     "TRADEWIND_MOUNT_ROOTS": "Folders, apart by `:`, below which documents, models and mounts of containers may lie, "
     "beside `TRADEWIND_HOME`; with `make run` and `make up` all.",
+    "TRADEWIND_RECIPE": "The form's `recipe` by default, and so the recipe of scheduled runs; unset: `tiny`.",
+    "TRADEWIND_DATA": "The form's `data` by default, and so the documents of scheduled runs; unset: `embedded:en`.",
+    "TRADEWIND_SLACK_CHANNEL": "The form's `slack_channel` by default; unset: `#tradewind`.",
+    "TRADEWIND_SCHEDULE": "When `trade_qa` runs by itself, as a cron expression; `none`: only when documents change; "
+    "unset: `0 2 * * *`.",
+    "TRADEWIND_TIMEZONE": "The zone of that expression; unset: `Asia/Seoul`.",
+    "TRADEWIND_START_DATE": "No run by the clock before this date; unset: from the day on which the DAG is unpaused.",
+    "TRADEWIND_MAX_RUNS": "After so many times of the clock, counted from `TRADEWIND_START_DATE`, it starts no more "
+    "runs; unset: no end.",
 }
-"""Variables of the worker."""
+"""What a user may set."""
 
 SET_FOR_STAGES = {
     "TRADEWIND_JOB_ID": "`<dag_id>/<run_id>`.",
@@ -59,9 +71,16 @@ not state keeps its default.
 
 {settings_tables()}
 
+## The trigger form
+
+What *Trigger* asks in Airflow's page, and what `conf` may hold where a run is triggered otherwise. A scheduled run
+takes the defaults. An unknown key, or a value out of range, ends the run in its first task.
+
+{_form()}
+
 ## Environment variables
 
-Of the worker, in Airflow's sense: where tasks run.
+Set them for every part of Airflow: the DAG processor reads what a DAG file asks, the worker the rest.
 
 {_variables(SET_BY_USER)}
 
@@ -74,6 +93,27 @@ Set by the operators for each stage, in a subprocess or a container:
 {_variables(SET_FOR_STAGES)}
 
 The variables of `docker-compose.yaml` stand in [`.env.example`](../.env.example), each with what it does."""
+
+
+def _form() -> str:
+    rows = [
+        (f"`{name}`", f"{param.schema['section']}: {param.schema['title']}", _values(param.schema),
+         "empty" if param.value is None else f"`{as_yaml(param.value)}`", param.description or "")
+        for name, param in run_params().items()
+    ]  # fmt: skip
+    return table(("key", "in the form", "value", "default", "what it does"), rows)
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """What the form takes, in words; what may stay empty has no value of its own."""
+    stated = schema["type"] if isinstance(schema["type"], str) else next(one for one in schema["type"] if one != "null")
+    if stated == "array":
+        return f"several of {', '.join(f'`{one}`' for one in schema['items']['enum'])}"
+    if "enum" in schema:
+        return " or ".join(f"`{one}`" for one in schema["enum"] if one is not None)
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
+    low, high = schema.get("minimum"), schema.get("maximum")
+    return words[stated] + (f" from {low}" if low is not None else "") + (f" to {high}" if high is not None else "")
 
 
 def _variables(what: dict[str, str]) -> str:
