@@ -56,8 +56,8 @@ class Message:
         return (*self.blocks[:at], code, *self.blocks[at:])
 
     def as_text(self) -> str:
-        """Every line that a reader sees; for the log, and for whoever writes such messages."""
-        return "\n".join(plain(line) for block in self.with_code() for line in _lines(block))
+        """Every line that a reader sees but the table's; for the log."""
+        return "\n".join(plain(line) for block in self.blocks for line in _lines(block))
 
 
 def message(text: str, *blocks: Block | None, table: Table | None = None) -> Message:

@@ -62,4 +62,4 @@ def duration(seconds: float) -> str:
     minutes, hours = seconds / 60, seconds / 3600
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
+    return f"{minutes:.0f} min" if minutes < 90 else f"{round(hours, 1):g} h"

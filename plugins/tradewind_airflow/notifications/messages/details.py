@@ -1,11 +1,11 @@
-"""What of a result only those read who open the thread."""
+"""The part of a result that only those read who open the thread."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from tradewind.reporting.contract import Example, Report
-from tradewind.reporting.notes import against_champion, judge_line
+from tradewind.reporting.notes import judge_line, notes
 from tradewind.scores import Scores
 from tradewind_airflow.notifications.message import Message, bullets, context, message, said, section
 from tradewind_airflow.notifications.outcome import Outcome, duration
@@ -15,7 +15,7 @@ _QUOTED = 300
 
 
 def details(report: Report, outcome: Outcome, *, examples: bool) -> Message:
-    """Stages, champion, warnings, and the answers that training changed most.
+    """Stages, notes, warnings, and the answers that training changed most.
 
     Args:
         examples: whether questions and answers may be quoted.
@@ -24,11 +24,11 @@ def details(report: Report, outcome: Outcome, *, examples: bool) -> Message:
     drift = scores.judge_record.drift if scores.judge_record else None
     # The judge's drift is a warning too, and is told with the verdict.
     warnings = [warning for warning in report.warnings if not drift or drift not in warning]
-    champion = against_champion(scores)
+    noted = notes(scores)
     return message(
         f"{report.recipe}: how it was made",
         section(f"*Stages*\n{_stages(outcome)}"),
-        section(said(champion)) if champion else None,
+        section(f"*Notes*\n{bullets((said(text, _WARNING) for text in noted), _WARNINGS)}") if noted else None,
         section(f":warning: *Warnings*\n{bullets((said(text, _WARNING) for text in warnings), _WARNINGS)}")
         if warnings
         else None,

@@ -46,7 +46,8 @@ def failed(
     """
     names = [task.name for task in tasks]
     what = f"{_and(names)} failed" if names else "the run failed"
-    lines = [f"*{escape(task.name)}* {_line(task, about)} ({link('log', task.link)})" for task in tasks[:_TASKS]]
+    log = [f" ({link('log', task.link)})" if task.link and len(tasks) > 1 else "" for task in tasks]
+    lines = [f"*{escape(task.name)}* {_line(task, about)}{at}" for task, at in zip(tasks, log, strict=True)][:_TASKS]
     lines += [f"… and {len(tasks) - _TASKS} more"] if len(tasks) > _TASKS else []
     why = _REASONS.get(reason or "", "see the run's page" if not tasks else None)
     return message(

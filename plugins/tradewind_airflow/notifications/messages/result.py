@@ -86,15 +86,15 @@ def table(scores: Scores) -> Table:
 
 def _cells(row: ScoreRow) -> list[tuple[str, ...]]:
     scored, _, unscored = row.n.partition(" ")
-    name = f"{row.kind} ({row.language}), {row.metric}"
+    name = f"{row.kind} ({row.language}) {row.metric}"
     if not row.against:
         return [(f"{name}, n {scored}", row.means.get("tuned", "-"), "-")]
-    found = []
+    found: list[tuple[str, ...]] = []
     for against in row.against:
         n = scored if against.n == "-" else against.n
-        of = "" if against.opponent == "base" else f", {against.opponent}"
+        other = "" if against.opponent == "base" else f" vs {against.opponent}"
         before, after = (against.means.get(model) or row.means.get(model, "-") for model in (against.opponent, "tuned"))
-        found.append((f"{name}, n {n} {unscored}".rstrip() + of, f"{before} → {after}", against.difference))
+        found.append((f"{name}{other}, n {n} {unscored}".rstrip(), f"{before} → {after}", against.difference))
     return found
 
 
