@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 from tradewind.config import DataConfig
@@ -65,8 +66,16 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def digest(data_dir: Path) -> str:
-    """A hash of the names and bytes of all texts, so that pairs drawn from others are told apart."""
-    files = sorted(path for path in (data_dir / _FOLDER).rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(data_dir).as_posix()} {sha256_of(path)}\n" for path in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def texts(data_dir: Path) -> list[Path]:
+    """Every file among the texts, pairs that are there already included."""
+    return sorted(path for path in (data_dir / _FOLDER).rglob("*") if path.is_file())
+
+
+def digest(data_dir: Path, hash_of: Callable[[Path], str] = sha256_of) -> str:
+    """A hash of the names and bytes of all texts, so that pairs drawn from others are told apart.
+
+    Args:
+        hash_of: reads a file, or knows its hash.
+    """
+    lines = [f"{path.relative_to(data_dir).as_posix()} {hash_of(path)}\n" for path in texts(data_dir)]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -34,6 +34,11 @@ def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
         yield from read_table(table, "rows", columns, stated(columns) if dataset.columns else [], convert)
 
 
+def folder_of(data_dir: Path, dataset: DatasetConfig) -> Path:
+    """Where a dataset stands if it is a folder; a dataset of the hub has nothing there."""
+    return data_dir / Path(dataset.path).expanduser()
+
+
 def _record(row: Any, file: str, key: str, config: DataConfig) -> Record | str:
     columns = config.columns
     if _holds(row, columns.question + columns.answer):
@@ -68,7 +73,7 @@ def _open(data_dir: Path, dataset: DatasetConfig, setting: str) -> Any:
     """Something to iterate over, row by row, of which no more than a few rows are held."""
     import datasets
 
-    folder = data_dir / Path(dataset.path).expanduser()
+    folder = folder_of(data_dir, dataset)
     if not folder.is_dir():
         if dataset.path.startswith(("/", ".", "~")):
             raise UserError(f"{setting}: {folder}: no such folder; name a folder of data files or a dataset of the hub")

@@ -20,6 +20,8 @@ from tradewind.errors import UserError
 from tradewind.extraction.documents import have_pairs
 from tradewind.kinds import KINDS
 from tradewind.preflight import check_recipe
+from tradewind.reuse.documents import DOCUMENTS, documents_of
+from tradewind.reuse.hashes import FileHashes
 from tradewind.sources import drawn, iter_documents, with_pairs
 from tradewind.sources.folder import PAIRS
 from tradewind.sources.location import locate_documents
@@ -87,7 +89,15 @@ def run(stage: StageRun) -> None:
     folder = stage.work / "reading"
     shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed
     folder.mkdir()
-    prepared = prepare(stage.config, folder, [stage.input(name) for name in stage.inputs])
+    with FileHashes() as hashes:
+        documents = documents_of(stage.config, hashes)
+        prepared = prepare(stage.config, folder, [stage.input(name) for name in stage.inputs])
+        if documents_of(stage.config, hashes) == documents:
+            stage.inputs[DOCUMENTS] = documents
+        else:
+            stage.warn(
+                f"{stage.config.data_dir}: the documents changed while they were read; the next run reads them anew"
+            )
     texts = write(prepared, stage.work)
     prepared.catalogue.close()
     shutil.rmtree(folder)
