@@ -15,7 +15,7 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2
 _SECRETS = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
-        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", SECRET),
+        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", SECRET),
         (r"https://hooks\.slack\.com/[^\s<>|]+", SECRET),
         (r"(?<![a-z0-9])(xox[a-z]|xapp)-[\w-]{6,}", SECRET),
         (r"(?<![a-z0-9])(hf_\w{6,}|sk-[\w-]{6,}|gh[pousr]_\w{16,}|github_pat_\w{8,}|glpat-[\w-]{8,}|akia[0-9a-z]{16})",
@@ -23,14 +23,14 @@ _SECRETS = tuple(
         (r"(?<![a-z0-9])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", SECRET),
         # A bill may be made out to a bearer: only what looks like a token follows the word.
         (r"\b(bearer\s+)(?=\S*\d|\S{24})[\w.~+/=-]{8,}", rf"\g<1>{SECRET}"),
-        (r"\b(authorization['\"]?\s*[:=]\s*['\"]?(?:basic\s+|token\s+)?)(?!bearer)[^\s'\"]{6,}", rf"\g<1>{SECRET}"),
-        (r"((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*['\"]?)[^\s'\",;&)\]}<>]{6,}",
+        (r"\b(authorization['\"]?\s*[:=]\s*['\"]?(?:basic\s+|token\s+)?)(?!bearer|\[secret)[^\s'\"]{6,}", rf"\g<1>{SECRET}"),
+        (r"((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*['\"]?)(?!\[secret)[^\s'\",;&)\]}<>]{6,}",
          rf"\g<1>{SECRET}"),
-        (r"\b([a-z][\w+.-]*://)[^\s/@<>|]*@", r"\g<1>"),
+        (r"\b([a-z][\w+.-]{0,20}://)[^\s/@<>|]*@", r"\g<1>"),
     )
 )  # fmt: skip
 _PATH = re.compile(
-    r"""(?P<url>(?!file:)[A-Za-z][\w+.-]*://[^\s<>|"']+)
+    r"""(?P<url>(?!file:)[A-Za-z][\w+.-]{0,20}://[^\s<>|"']+)
     |(?P<quoted>(?<!\w)(?P<mark>['"`])(?:file://)?(?:~?/|[A-Za-z]:[\\/]|\\\\)(?:(?!(?P=mark)).)*(?P=mark))
     |(?P<bare>(?<![\w.~/\\-])(?:file:/*(?=/))?(?:~?/|[A-Za-z]:[\\/](?!/)|\\\\)(?:(?!&[lg]t;)[^\s'"`,;:()<>|\[\]{}*])+)""",
     re.VERBOSE,
