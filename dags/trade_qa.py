@@ -16,10 +16,13 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from tradewind_airflow.assets import documents_of, model_of
+from tradewind_airflow.notifications.errors import CALLBACKS
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
+from tradewind_airflow.operators.announce import AnnounceRunOperator
 from tradewind_airflow.operators.configure import ConfigureRunOperator
 from tradewind_airflow.operators.gemma import (
     GemmaAdaptOperator,
@@ -29,7 +32,7 @@ from tradewind_airflow.operators.gemma import (
 )
 from tradewind_airflow.operators.promotion import ApprovePromotionOperator, PromoteModelOperator, RegisterModelOperator
 from tradewind_airflow.operators.qa import QAConversionOperator, TranscriptShardsOperator
-from tradewind_airflow.operators.report import ReportOperator, SlackReportOperator
+from tradewind_airflow.operators.report import NotifyPromotionOperator, NotifyRunOperator, ReportOperator
 from tradewind_airflow.params import run_params
 from tradewind_airflow.schedule import schedule
 
@@ -50,7 +53,7 @@ with DAG(
     is_paused_upon_creation=True,
     tags=["tradewind"],
     params=run_params(),
-    default_args={"image": IMAGE, "retries": 1, "retry_delay": timedelta(minutes=1)},
+    default_args={"image": IMAGE, "retries": 1, "retry_delay": timedelta(minutes=1), **CALLBACKS},
     on_failure_callback=SlackFailureNotifier(channel="{{ (params | default({})).get('slack_channel', '#tradewind') }}"),
 ) as dag:
     configure = ConfigureRunOperator(task_id="configure", secrets=SECRETS)
@@ -69,9 +72,16 @@ with DAG(
     promote = PromoteModelOperator(
         task_id="promote", registered=register.output, approval=approve.output, secrets=SECRETS, outlets=[MODEL]
     )
-    # Not after `approve`: the message is what asks for the answer. That a stage failed is told as well, and makes
-    # the run failed all the same: what failed leaves `promote`, which ends the other branch, without its upstream.
-    notify = SlackReportOperator(task_id="notify", registered=register.output, trigger_rule="all_done")
+    # All done, whatever became of it: none of these may decide how the run ends, which is what `end` is for. They are
+    # no teardowns: of a run with one that somebody marks failed Airflow makes a success.
+    announce = AnnounceRunOperator(task_id="announce")
+    notify = NotifyRunOperator(task_id="notify", registered=register.output, trigger_rule="all_done")
+    tell_promotion = NotifyPromotionOperator(
+        task_id="tell_promotion", registered=register.output, promoted=promote.output, trigger_rule="all_done"
+    )
+    end = EmptyOperator(task_id="end", trigger_rule="none_failed")
 
-    configure >> shards >> extract >> prepare >> adapt >> finetune >> evaluate >> report >> register >> notify
+    configure >> shards >> extract >> prepare >> adapt >> finetune >> evaluate >> report >> register
     prepare >> baseline >> evaluate
+    configure >> announce
+    promote >> end

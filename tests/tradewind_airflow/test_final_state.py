@@ -49,21 +49,29 @@ def test_a_failed_task_makes_the_run_failed_and_notify_tells_it(start: Start, fa
     run = start()
     assert run.go_on({failed: "failed"}) == "failed"
     states = run.states()
-    assert states["notify"] == "success"
-    assert states["promote"] == "upstream_failed"
+    assert (states["notify"], states["tell_promotion"]) == ("success", "success")
+    assert states["end"] == "upstream_failed"
 
 
 @pytest.mark.parametrize("failed", ["approve", "promote"])
 def test_a_failed_promotion_makes_the_run_failed(start: Start, failed: str) -> None:
-    assert start().go_on({failed: "failed"}) == "failed"
+    run = start()
+    assert run.go_on({failed: "failed"}) == "failed"
+    assert run.states()["tell_promotion"] == "success"
+
+
+@pytest.mark.parametrize("task", ["announce", "notify", "tell_promotion"])
+def test_what_could_not_be_told_shows(start: Start, task: str) -> None:
+    """A run that nobody heard of is not as good as one that somebody did."""
+    assert start().go_on({task: "failed"}) == "failed"
 
 
 def test_a_run_whose_leaves_are_skipped_is_a_success(start: Start) -> None:
     """Nothing new, or nothing that anybody has to approve."""
     run = start()
     assert run.go_on({"register": "skipped"}) == "success"
-    assert run.states()["promote"] == "skipped"
-    assert run.states()["notify"] == "success"
+    states = run.states()
+    assert (states["promote"], states["end"], states["notify"]) == ("skipped", "success", "success")
 
 
 def test_the_message_does_not_wait_for_the_approval_that_it_asks_for(start: Start) -> None:
@@ -71,6 +79,7 @@ def test_the_message_does_not_wait_for_the_approval_that_it_asks_for(start: Star
     assert run.go_on({"approve": "awaiting_input"}) == "running"
     states = run.states()
     assert (states["approve"], states["promote"], states["notify"]) == ("awaiting_input", None, "success")
+    assert states["tell_promotion"] is None
 
 
 @pytest.mark.parametrize("stage", ["prepare", "baseline", "adapt", "finetune", "evaluate", "report"])
@@ -95,7 +104,7 @@ def test_a_cleared_task_and_all_that_follows_it_run_again_and_decide_the_end(sta
     run.clear("finetune")
     assert run.go_on({}) == "success"
     run.clear(cleared)
-    assert {run.states()[task] for task in (cleared, "register", "promote", "notify")} == {None}
+    assert {run.states()[task] for task in (cleared, "register", "promote", "notify", "end")} == {None}
     assert run.go_on({}) == "success"
     run.clear(cleared)
     assert run.go_on({"promote": "failed"}) == "failed"
