@@ -29,6 +29,10 @@ SET_BY_USER = {
     "TRADEWIND_RECIPE": "The form's `recipe` by default, and so the recipe of scheduled runs; unset: `tiny`.",
     "TRADEWIND_DATA": "The form's `data` by default, and so the documents of scheduled runs; unset: `embedded:en`.",
     "TRADEWIND_SLACK_CHANNEL": "The form's `slack_channel` by default; unset: `#tradewind`.",
+    "TRADEWIND_SLACK_MENTION": "Whom a failure and a late run call, in Slack's form: `<@U012AB3CD>`, `<!here>`, "
+    "`<!subteam^S012AB3CD>`; unset: nobody.",
+    "TRADEWIND_SLACK_EXAMPLES": "`0`: no question and no answer is quoted on Slack; default `1`.",
+    "TRADEWIND_DEADLINE_HOURS": "After how many hours a run that is not finished is told on Slack; unset: never.",
     "TRADEWIND_SCHEDULE": "When `trade_qa` runs by itself, as a cron expression; `none`: only when documents change; "
     "unset: `0 2 * * *`.",
     "TRADEWIND_TIMEZONE": "The zone of that expression; unset: `Asia/Seoul`.",
