@@ -12,6 +12,7 @@ from tradewind.config import DataConfig
 from tradewind.files import sha256_of
 from tradewind.sources import transcript
 from tradewind.sources.folder import PAIRS, files_of
+from tradewind.sources.limit import limited
 from tradewind.sources.record import Passage
 
 log = logging.getLogger("tradewind")
@@ -28,7 +29,8 @@ def unextracted(data_dir: Path, config: DataConfig) -> list[Passage]:
     if done:
         count = len({name for _, name in files_of(data_dir, _FOLDER)})
         log.info("extract: %d of %d texts have their pairs in %s and are left out", len(done), count, PAIRS)
-    found = (item for item in transcript.read(data_dir, config) if isinstance(item, Passage))
+    read = limited(transcript.read(data_dir, config), config.max_records)
+    found = (item for item in read if isinstance(item, Passage))
     return [passage for passage in found if passage.file not in done]
 
 
