@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,11 +96,10 @@ def link(label: str, url: str | None) -> str:
     return f"<{url}|{said(label)}>" if url and len(url) <= URL else said(label)
 
 
-def bullets(lines: Iterable[str], most: int) -> str:
-    """So many lines, and how many are left out."""
-    found = list(lines)
-    rest = [f"… and {len(found) - most} more"] if len(found) > most else []
-    return "\n".join([*(f"• {line}" for line in found[:most]), *rest])
+def bullets(texts: Sequence[str], most: int, limit: int) -> str:
+    """So many of them, each `said`, and how many are left out."""
+    rest = [f"… and {len(texts) - most} more"] if len(texts) > most else []
+    return "\n".join([*(f"• {said(text, limit)}" for text in texts[:most]), *rest])
 
 
 def said(text: str, limit: int = SECTION) -> str:

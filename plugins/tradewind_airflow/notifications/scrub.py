@@ -23,9 +23,13 @@ _SECRETS = tuple(
         (r"(?<![a-z0-9])eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", SECRET),
         # A bill may be made out to a bearer: only what looks like a token follows the word.
         (r"\b(bearer\s+)(?=\S*\d|\S{24})[\w.~+/=-]{8,}", rf"\g<1>{SECRET}"),
-        (r"\b(authorization['\"]?\s*[:=]\s*['\"]?(?:basic\s+|token\s+)?)(?!bearer|\[secret)[^\s'\"]{6,}", rf"\g<1>{SECRET}"),
-        (r"((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*['\"]?)(?!\[secret)[^\s'\",;&)\]}<>]{6,}",
+        (r"\b(authorization['\"]?\s*[:=]\s*['\"]?(?:basic\s+|token\s+)?)(?!bearer|\[secret)[^\s'\"]{6,}",
          rf"\g<1>{SECRET}"),
+        (
+            r"((?:password|passwd|secret|token|api[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*['\"]?)"  # noqa: ISC004
+            r"(?!\[secret)[^\s'\",;&)\]}<>]{6,}",
+            rf"\g<1>{SECRET}",
+        ),
         (r"\b([a-z][\w+.-]{0,20}://)[^\s/@<>|]*@", r"\g<1>"),
     )
 )  # fmt: skip

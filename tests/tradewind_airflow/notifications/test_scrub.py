@@ -14,7 +14,8 @@ from tradewind_airflow.notifications.scrub import SECRET, mask, scrub
     "secret",
     ["xoxb-12345-67890-abcDEF", "xapp-1-A0-123", "hf_abcdefGHIJ", "sk-proj-0123456789", "ghp_0123456789abcdefXYZ",
      "AKIAIOSFODNN7EXAMPLE", "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl",
-     "https://hooks.slack.com/services/T0/B0/abc", "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"],
+     "https://hooks.slack.com/services/T0/B0/abc",
+     "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"],
 )  # fmt: skip
 @pytest.mark.parametrize("around", ["{}", "token {} was refused", "(무역:{})", '"{}",', "x\u200b={}", "a\n{}\nb"])
 def test_what_looks_like_a_secret_is_gone(secret: str, around: str) -> None:

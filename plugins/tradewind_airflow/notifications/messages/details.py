@@ -11,6 +11,7 @@ from tradewind_airflow.notifications.message import Message, bullets, context, m
 from tradewind_airflow.notifications.outcome import Outcome, duration
 
 _WARNINGS, _WARNING = 5, 500  # so many fit into a section
+_STAGES, _LINE = 20, 140
 _QUOTED = 300
 
 
@@ -28,10 +29,8 @@ def details(report: Report, outcome: Outcome, *, examples: bool) -> Message:
     return message(
         f"{report.recipe}: how it was made",
         section(f"*Stages*\n{_stages(outcome)}"),
-        section(f"*Notes*\n{bullets((said(text, _WARNING) for text in noted), _WARNINGS)}") if noted else None,
-        section(f":warning: *Warnings*\n{bullets((said(text, _WARNING) for text in warnings), _WARNINGS)}")
-        if warnings
-        else None,
+        section(f"*Notes*\n{bullets(noted, _WARNINGS, _WARNING)}") if noted else None,
+        section(f":warning: *Warnings*\n{bullets(warnings, _WARNINGS, _WARNING)}") if warnings else None,
         _example("Helped most", report.best) if examples and report.best else None,
         _example("Helped least", report.worst) if examples and report.worst else None,
         context(said(f"model {report.model}"), said(f"encoder {scores.encoder}"), said(_judge(scores))),
@@ -44,7 +43,7 @@ def _stages(outcome: Outcome) -> str:
         + (duration(result.seconds) if result.status == "success" else result.reason or result.status)
         for result in outcome.results
     ]
-    return bullets((said(line, _QUOTED) for line in lines), 20) or "none was kept"
+    return bullets(lines, _STAGES, _LINE) or "none was kept"
 
 
 def _example(title: str, found: Sequence[Example]) -> dict[str, object]:

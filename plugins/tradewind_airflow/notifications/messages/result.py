@@ -116,7 +116,7 @@ def _asked(approval: Approval) -> str:
     return "\n".join(
         [
             f":raised_hand: *May {said(approval.version)} become champion?*",
-            bullets((said(reason, _REASON) for reason in approval.reasons), _REASONS),
+            bullets(approval.reasons, _REASONS, _REASON),
             f"Unanswered{silence}, the champion stays.",
         ]
     )

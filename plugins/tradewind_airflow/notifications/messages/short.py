@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tradewind_airflow.notifications.about import About
 from tradewind_airflow.notifications.links import run_link, run_name
-from tradewind_airflow.notifications.message import Message, buttons, context, message, said, section
+from tradewind_airflow.notifications.message import Message, bullets, buttons, context, message, said, section
 
 
 def nothing_new(about: About, since: str, champion: str | None) -> Message:
@@ -32,11 +32,7 @@ def nothing_scored(about: About, reasons: Sequence[str]) -> Message:
     """The run ended well, but without scores: what was left out, and why."""
     return message(
         f"{about.recipe}: no scores",
-        section(
-            "\n".join(
-                [f":fast_forward: *{said(about.recipe)}: no scores*", *(f"• {said(reason, 300)}" for reason in reasons)]
-            )
-        ),
+        section(f":fast_forward: *{said(about.recipe)}: no scores*\n{bullets(reasons, 10, 250)}"),
         context(said(f"run {run_name(about.run_id)}")),
         buttons(("Open the run", run_link(about.dag_id, about.run_id))),
     )
