@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from airflow.sdk import DAG
@@ -14,41 +15,26 @@ OUTCOMES = Mapping[str, str]
 class ScheduledRun:
     """One run of a DAG in Airflow's database."""
 
-    def __init__(self, dag: DAG, run_id: str, *, mapped: Mapping[str, int] | None = None, **more: Any) -> None:
+    def __init__(self, dag: DAG, run_id: str, *, mapped: Mapping[str, int] | None = None) -> None:
         """Plan it.
 
         Args:
             mapped: by the task whose XCom is mapped over, the length of that.
         """
         import pendulum
-        from airflow.dag_processing.bundles.manager import DagBundlesManager
-        from airflow.models.dag import DagModel
-        from airflow.models.dagrun import DagRun
-        from airflow.models.serialized_dag import SerializedDagModel
-        from airflow.serialization.serialized_objects import LazyDeserializedDAG, SerializedDAG
         from airflow.utils.session import create_session
         from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
         self.mapped = dict(mapped or {})
         self.run_id = run_id
         self.dag_id = dag.dag_id
+        self.dag = _as_scheduled(dag)
+        now = pendulum.now("UTC")
         with create_session() as session:
-            DagBundlesManager().sync_bundles_to_db(session=session)
-        lazy = LazyDeserializedDAG.from_dag(dag)
-        with create_session() as session:
-            SerializedDAG.bulk_write_to_db("dags-folder", None, [lazy], session=session)
-            SerializedDagModel.write_dag(lazy, bundle_name="dags-folder", session=session)
-        with create_session() as session:
-            self.dag = SerializedDagModel.get_dag(dag.dag_id, session=session)
-            model = session.get(DagModel, dag.dag_id)
-            assert model is not None
-            now = pendulum.now("UTC")
-            created = self.dag.create_dagrun(
+            self.dag.create_dagrun(
                 run_id=run_id, run_after=now, run_type=DagRunType.MANUAL, state="running", start_date=now,
-                triggered_by=DagRunTriggeredByType.TEST, session=session,
-                **({"logical_date": now, "data_interval": (now, now)} | more),
+                logical_date=now, data_interval=(now, now), triggered_by=DagRunTriggeredByType.TEST, session=session,
             )  # fmt: skip
-            assert isinstance(created, DagRun)
 
     def go_on(self, outcomes: OUTCOMES) -> str:
         """Let the scheduler decide until nothing more is to be started; returns the run's state."""
@@ -105,3 +91,21 @@ class ScheduledRun:
         run = DagRun.find(dag_id=self.dag_id, run_id=self.run_id, session=session)[0]
         run.dag = self.dag
         return run
+
+
+@cache
+def _as_scheduled(dag: DAG) -> Any:
+    """What the DAG processor writes to the database, and the scheduler reads there."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.serialization.serialized_objects import LazyDeserializedDAG, SerializedDAG
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        DagBundlesManager().sync_bundles_to_db(session=session)
+    lazy = LazyDeserializedDAG.from_dag(dag)
+    with create_session() as session:
+        SerializedDAG.bulk_write_to_db("dags-folder", None, [lazy], session=session)
+        SerializedDagModel.write_dag(lazy, bundle_name="dags-folder", session=session)
+    with create_session() as session:
+        return SerializedDagModel.get_dag(dag.dag_id, session=session)
