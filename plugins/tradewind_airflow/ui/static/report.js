@@ -11,7 +11,8 @@ import { showStages } from "./stages.js";
 const PAUSE = 4_000;
 const query = readQuery();
 const ids = { dag_id: query.get("dag_id"), run_id: query.get("run_id") };
-let shown = null, framed = null;
+let shown = null,
+  framed = null;
 
 if (query.get("from") === "models") {
   byId("back").hidden = false;
@@ -26,7 +27,10 @@ async function load() {
   const run = await getJson(dataUrl("run", ids));
   const ended = hasEnded(run);
   if (run.run === null && !run.stages.length) {
-    showNothing("No run of Tradewind", "This tab is for runs that fine-tune a model; this one left nothing of that kind.");
+    showNothing(
+      "No run of Tradewind",
+      "This tab is for runs that fine-tune a model; this one left nothing of that kind.",
+    );
   } else {
     clearNotice();
     showRun(run);
@@ -45,7 +49,10 @@ function showRun(run) {
 }
 
 function showHead(run) {
-  const [name, state] = [make("span", { class: "name" }, run.run_id), make("span", { class: `badge ${runTone(run.state)}` }, run.state)];
+  const [name, state] = [
+    make("span", { class: "name" }, run.run_id),
+    make("span", { class: `badge ${runTone(run.state)}` }, run.state),
+  ];
   if (shown?.state !== run.state) byId("run").replaceChildren(name, " ", state);
   if (!shown) {
     byId("settings").append(
