@@ -142,9 +142,12 @@ def test_a_page_of_another_site_is_not_let_in(client: Any, run: RunDir) -> None:
 
 def test_the_login_cookie_does_not_travel_from_other_sites(client: Any) -> None:
     """What skipping by Airflow's API rests on; looked up in the Airflow that is installed."""
+    from starlette.testclient import TestClient
+
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
-        answer = client.get("/auth/token/login", follow_redirects=False)
+        # A browser of its own: the others must not get its cookie.
+        answer = TestClient(client.app).get("/auth/token/login", follow_redirects=False)
     cookie = answer.headers["set-cookie"].lower()
     assert cookie.startswith("_token=")
     assert "samesite=lax" in cookie
