@@ -158,13 +158,13 @@ REPORT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Re
 </head><body><h1>Fine-tuning report</h1><p>better: every interval is above 0.</p>
 <script>parent.hacked = 1</script></body></html>
 """
-REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
 def entry(name: str, size: int | None = None) -> Json:
     """A file of so many bytes, or a folder."""
     kind = "folder" if size is None else "file"
-    return {"name": name, "kind": kind, "bytes": size or 0, "modified": "2026-11-20T02:31:07+00:00"}
+    return {"name": name, "kind": kind, "bytes": size, "modified": "2026-11-20T02:31:07+00:00"}
 
 
 def files(path: str) -> Json:

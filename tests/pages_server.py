@@ -25,6 +25,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
+ALWAYS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript"}
 NO_ANSWER = 0
 """A status: the connection is closed without a word."""
@@ -107,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif area == "static":
             self._file(STATIC / name)
         else:
-            self._send(200, "text/html", b"<!doctype html><title>Elsewhere</title>")
+            self._send(200, TYPES[".html"], b"<!doctype html><title>Airflow</title>", {"Content-Security-Policy": ""})
 
     def do_PATCH(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -134,8 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        every = {"Content-Type": kind, "Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"}
-        for key, value in (every | (headers or {})).items():
+        for key, value in (ALWAYS | {"Content-Type": kind, "Content-Length": str(len(body))} | (headers or {})).items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)

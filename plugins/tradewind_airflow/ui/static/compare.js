@@ -26,7 +26,7 @@ export async function showComparison(dagId, [first, second]) {
       make(
         "div",
         { class: "notice failure", role: "alert" },
-        make("h3", {}, failure.heading),
+        make("h3", {}, failure.status === 409 ? "These runs cannot be compared" : failure.heading),
         make("p", {}, failure.detail || failure.advice),
       ),
     ];

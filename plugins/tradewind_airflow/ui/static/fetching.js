@@ -4,6 +4,7 @@ const WORDS = {
   401: ["You are logged out", "Reload Airflow's page to log in again, then open this tab once more."],
   403: ["You may not read this", "Ask who runs this Airflow for the right to read this DAG."],
   404: ["Nothing here", ""],
+  409: ["This cannot be done", ""],
   422: [
     "This address is incomplete",
     "Open the page from Airflow: as a tab of a run or a task, or from the navigation.",

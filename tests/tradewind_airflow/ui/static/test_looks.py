@@ -79,16 +79,15 @@ def test_theme_is_the_one_chosen_in_airflow(page: Page, server: PagesServer, fra
     page.emulate_media(color_scheme="light")
     page.goto(f"{server.url}/dags")
     page.evaluate("localStorage.setItem('theme', 'dark')")
-    frame(server.page("files"))
-    page.wait_for_function("document.querySelector('iframe').contentDocument.querySelector('tbody')")
-    inside = page.frames[1]
-    shade = "getComputedStyle(document.body).backgroundColor"
-    assert inside.evaluate(shade) != "rgb(255, 255, 255)"
+    inside = frame(server.page("files"))
+    body, white = inside.locator("body"), "rgb(255, 255, 255)"
+    expect(inside.get_by_role("table")).to_be_visible()
+    expect(body).not_to_have_css("background-color", white)
     page.evaluate("localStorage.setItem('theme', 'light')")
-    inside.wait_for_function(f"{shade} === 'rgb(255, 255, 255)'")
+    expect(body).to_have_css("background-color", white)
     page.evaluate("localStorage.setItem('theme', 'system')")
     page.emulate_media(color_scheme="dark")
-    inside.wait_for_function(f"{shade} !== 'rgb(255, 255, 255)'")
+    expect(body).not_to_have_css("background-color", white)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

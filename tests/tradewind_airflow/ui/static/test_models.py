@@ -187,12 +187,14 @@ def test_third_tick_replaces_the_first(page: Page, server: PagesServer) -> None:
 
 
 def test_runs_that_cannot_be_compared_say_why(page: Page, server: PagesServer) -> None:
-    server.answer("compare", 404, {"detail": "the runs' encoder differs: a in one, b in the other"})
+    server.answer("compare", 409, {"detail": "the runs' encoder differs: a in one, b in the other"})
     page.goto(server.page("models"))
     for at in (0, 1):
         page.get_by_role("checkbox").nth(at).check()
     page.get_by_role("button", name="Compare", exact=True).click()
-    expect(page.get_by_text("the runs' encoder differs")).to_be_visible()
+    alert = page.get_by_role("alert")
+    expect(alert.get_by_role("heading", name="These runs cannot be compared")).to_be_visible()
+    expect(alert).to_contain_text("the runs' encoder differs")
 
 
 def test_run_leads_to_its_report_and_back(page: Page, server: PagesServer) -> None:
@@ -217,16 +219,21 @@ MARK_FIRST_ROW = """new MutationObserver((_, watch) => {
 }).observe(document, {childList: true, subtree: true})"""
 
 
+FIRST_ROW_SHOWN = """async () => {
+  while (!performance.getEntriesByName("shown").length) await new Promise(requestAnimationFrame);
+  return performance.getEntriesByName("shown")[0].startTime;
+}"""
+
+
 def test_a_thousand_runs_stay_quick(page: Page, server: PagesServer) -> None:
     server.answers |= canned(1000)
     page.add_init_script(MARK_FIRST_ROW)
     page.goto(server.page("models"))
     expect(rows(page)).to_have_count(100)
     assert page.evaluate("document.querySelectorAll('figure svg *').length") < 150
-    page.wait_for_function("performance.getEntriesByName('shown').length")
-    shown = page.evaluate("performance.getEntriesByName('shown')[0].startTime")
+    shown = page.evaluate(FIRST_ROW_SHOWN)
     print(f"the table of 1,000 runs stood after {shown:.0f} ms")
-    assert shown < 3_000
+    assert shown < 5_000  # about a second where others use the machine as well
     page.get_by_role("button", name="Show all 1,000").click()
     expect(rows(page)).to_have_count(1000)
     expect(rows(page).nth(100).get_by_role("checkbox")).to_be_focused()

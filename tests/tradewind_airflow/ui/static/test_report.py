@@ -181,10 +181,31 @@ def test_no_report_says_why(page: Page, server: PagesServer, run: data.Json, wor
     assert server.asked("report") == []
 
 
-def test_foreign_run_is_told_kindly(page: Page, server: PagesServer) -> None:
-    server.answer("run", 200, data.run_ended() | {"run": None, "stages": [], "has_report": False})
+@pytest.mark.parametrize(
+    "run",
+    [
+        data.run_ended() | {"run": None, "stages": [], "has_report": False},
+        data.run_going_on() | {"run": None, "stages": []},
+        data.run_failed() | {"run": None},  # a task of another's happens to be called as one of our stages
+    ],
+)
+def test_foreign_run_is_told_kindly(page: Page, server: PagesServer, run: data.Json) -> None:
+    server.answer("run", 200, run)
     page.goto(server.page("report"))
     expect(page.get_by_role("heading", name="No run of Tradewind")).to_be_visible()
+
+
+def test_run_that_has_not_begun_shows_what_is_to_come(page: Page, server: PagesServer) -> None:
+    stages = [data.stage("prepare", None), data.stage("finetune", None)]
+    bare = {"run": None, "recipe": None, "data": None, "seed": None, "skip": [], "stages": stages}
+    server.answer("run", 200, data.run_going_on(state="queued") | bare)
+    page.clock.install()
+    page.goto(server.page("report"))
+    expect(row(page, "finetune")).to_contain_text("waiting")
+    expect(page.locator("#settings dd")).to_have_count(0)
+    server.answer("run", 200, data.run_going_on())
+    page.clock.run_for(4_000)
+    expect(page.locator("#settings")).to_contain_text("documents/2026")
 
 
 def test_page_follows_the_run_until_it_ends(going_on: Page, server: PagesServer) -> None:
