@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from evaluated_run import rows_of, scored
 from finished_run import comparison, finished_run, group, metric, report_again, scores_of
-from tradewind.files import write_atomically
+from tradewind.files import write_atomically, write_jsonl
+from tradewind.recipes import read_config
 from tradewind.reporting.contract import Report, read_report
 from tradewind.reporting.history import RunHistory
 from tradewind.reporting.summary import SUMMARY, GroupSummary, Summary
+from tradewind.results import Artifact
 from tradewind.run_dir import RunDir
+from tradewind.stages.report import run as report_stage
+from tradewind.stages.stage_run import StageRun
 
 
 def _report(run: RunDir) -> Report:
@@ -35,6 +40,22 @@ def test_a_summary_holds_the_headline_metric_of_each_group() -> None:
         kind="read", language="ko", metric="chrf", n=40, base=0.5, tuned=0.75, champion=None, floor=0.123457,
         difference=0.1, low=0.05, high=0.15,
     )  # fmt: skip
+
+
+def test_the_stage_leaves_the_summary_of_its_report(tmp_path: Path) -> None:
+    run, rows = finished_run(tmp_path / "run"), rows_of(1)
+    evaluate = run.published("evaluate")
+    run.result_file("evaluate").unlink()  # of other scores
+    write_jsonl(evaluate / "predictions.jsonl", rows)
+    write_atomically(evaluate / "scores.json", scored(rows).model_dump_json())
+    inputs = {f"evaluate/{file.name}": Artifact.of(file, run.path) for file in evaluate.iterdir()}
+    work = run.open_work("report", "")
+    stage = StageRun("report", read_config(run.config_file), run, work, inputs)
+    report_stage(stage)
+    assert SUMMARY in stage.outputs
+    summary = Summary.model_validate_json((work / SUMMARY).read_bytes())
+    assert summary == Summary.of(read_report(work / "report.json"))
+    assert summary.run == "run"
 
 
 def test_without_an_interval_there_is_no_difference() -> None:
