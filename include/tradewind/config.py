@@ -192,6 +192,15 @@ class TrainingConfig(Frozen):
         return self
 
 
+class SweepConfig(Frozen):
+    """How the trials of a sweep are compared, see `tradewind.sweep.validation`."""
+
+    validation: Annotated[float, Field(gt=0.0, le=0.5)] = 0.1
+    """Share of the training pairs that no trial is trained on: the loss on them says which is best."""
+    min_pairs: Annotated[int, Field(ge=1)] = 8
+    """The fewest such pairs."""
+
+
 class ServerConfig(Frozen):
     """A model behind an OpenAI-compatible server."""
 
@@ -399,6 +408,7 @@ class Recipe(Frozen):
     split: SplitConfig = SplitConfig()
     adapt: TrainingConfig = TrainingConfig()
     finetune: TrainingConfig = TrainingConfig()
+    sweep: SweepConfig = SweepConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
     registry: RegistryConfig = RegistryConfig()
