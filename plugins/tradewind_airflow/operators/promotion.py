@@ -26,7 +26,6 @@ from tradewind.reporting.templates import plain
 from tradewind.run_dir import RunDir
 from tradewind_airflow.asked import settings_of
 from tradewind_airflow.assets import model_facts
-from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
 from tradewind_airflow.told import told
 
@@ -41,9 +40,10 @@ class RegisterModelOperator(BaseOperator):
     """Keep the run's model as a version; make it champion where the gate says so and no approval is asked for.
 
     A run that made no tuned model, or none that is new, makes the task *skipped*; so does one that leaves it out.
-    Each of the task's outlets gets an event whose extra is `assets.model_facts`. The XCom is small: `version`, `promoted` (it is
-    champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`, `predecessor`, and
-    `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in the log.
+    Each of the task's outlets gets an event whose extra is `assets.model_facts`. The XCom is small: `version`,
+    `promoted` (it is champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`,
+    `predecessor`, and `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in
+    the log.
 
     Args:
         run_dir: the run's folder (templated).
@@ -78,7 +78,8 @@ class RegisterModelOperator(BaseOperator):
         """
         registry, run_dir = Registry(Path(self.models_dir)), RunDir(Path(self.run_dir))
         with told(registry.path):
-            settings = settings_of(run_dir, Identity.of(context).job_id)
+            ti = context["ti"]
+            settings = settings_of(run_dir, f"{ti.dag_id}/{ti.run_id}")
             if settings is not None and "register" in settings.skip:
                 raise AirflowSkipException("register: left out on request")
             try:

@@ -47,7 +47,7 @@ class ReportOperator(StageOperator):
 class NotifyRunOperator(TellOperator):
     """Tell how a run ended: its scores, what failed, or that there is nothing new. Whatever happened before it.
 
-    Give it the trigger rule `all_done`, and the DAG a leaf besides that fails with the stages: a run ends as its leaves.
+    Its trigger rule is to be `all_done`. A run ends as its DAG's leaves do: another one has to fail with the stages.
 
     Args:
         registered: what RegisterModelOperator returned (templated): whether the model is champion now, or waits.
