@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tradewind.config import SweepConfig
 from tradewind.errors import UserError
 
-Pair = Mapping[str, Any]
+Pair = dict[str, Any]
 
 
 def hold_out(pairs: Sequence[Pair], config: SweepConfig, seed: int) -> tuple[list[Pair], list[Pair]]:
@@ -36,7 +36,8 @@ def hold_out(pairs: Sequence[Pair], config: SweepConfig, seed: int) -> tuple[lis
             "add documents, or lower it"
         )
     left = Counter(pair["fact_id"] for pair in pairs)
-    reworded, others = [], []
+    reworded: list[int] = []
+    others: list[int] = []
     for place in sorted(range(len(pairs)), key=lambda place: _lot(pairs[place], seed)):
         fact = pairs[place]["fact_id"]
         (reworded if left[fact] > 1 else others).append(place)

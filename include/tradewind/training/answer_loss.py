@@ -14,7 +14,6 @@ from tradewind.training.tokens import IGNORED
 Row = dict[str, list[int]]
 
 
-@torch.no_grad()
 def answer_loss(model: PreTrainedModel | PeftModel, rows: Sequence[Row], batch_size: int) -> float:
     """The mean negative log-likelihood of an answer's token, over all rows' answers.
 
@@ -27,18 +26,21 @@ def answer_loss(model: PreTrainedModel | PeftModel, rows: Sequence[Row], batch_s
     was_training = model.training
     model.eval()
     ordered = sorted(rows, key=lambda row: len(row["input_ids"]))
-    total, count = 0.0, 0
-    for start in range(0, len(ordered), batch_size):
-        batch = ordered[start : start + batch_size]
-        width = max(len(row["input_ids"]) for row in batch)
-        # On the right, where no token of the row can see it.
-        ids = torch.tensor([row["input_ids"] + [0] * (width - len(row["input_ids"])) for row in batch])
-        mask = torch.tensor([[1] * len(row["input_ids"]) + [0] * (width - len(row["input_ids"])) for row in batch])
-        labels = torch.tensor([row["labels"] + [IGNORED] * (width - len(row["labels"])) for row in batch])[:, 1:]
-        logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits[:, :-1]
-        counts = labels != IGNORED
-        told = logits[counts.to(logits.device)].float()  # of the answers alone: a vocabulary is a quarter of a million
-        total += float(cross_entropy(told, labels[counts].to(told.device), reduction="sum"))
-        count += int(counts.sum())
+    with torch.no_grad():
+        found = [_of_batch(model, ordered[at : at + batch_size]) for at in range(0, len(ordered), batch_size)]
     model.train(was_training)
-    return total / count
+    return sum(loss for loss, _ in found) / sum(count for _, count in found)
+
+
+def _of_batch(model: PreTrainedModel | PeftModel, batch: Sequence[Row]) -> tuple[float, int]:
+    """The sum over the answers' tokens, and how many they are."""
+    width = max(len(row["input_ids"]) for row in batch)
+    # Padding on the right, where no token of the row can see it.
+    short = [(row, width - len(row["input_ids"])) for row in batch]
+    ids = torch.tensor([row["input_ids"] + [0] * lack for row, lack in short], device=model.device)
+    mask = torch.tensor([[1] * (width - lack) + [0] * lack for _, lack in short], device=model.device)
+    labels = torch.tensor([row["labels"] + [IGNORED] * lack for row, lack in short], device=model.device)[:, 1:]
+    logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
+    learnt = labels != IGNORED
+    # In full precision for the answers alone: a vocabulary is a quarter of a million.
+    return float(cross_entropy(logits[learnt].float(), labels[learnt], reduction="sum")), int(learnt.sum())

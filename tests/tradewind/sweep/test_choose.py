@@ -82,11 +82,11 @@ def test_where_none_came_to_its_end_nothing_is_published(run: SweptRun) -> None:
 def test_a_trial_of_other_pairs_or_of_another_try_is_refused(run: SweptRun) -> None:
     results = [run.train(trial, 1.5) for trial in run.trials]
     run.train(run.trials[1], 1.1, attempt=2)
-    with pytest.raises(UserError, match="finetune-2-of-3/result.json: is not what the task of trial 2/3 returned"):
+    with pytest.raises(UserError, match=r"finetune-2-of-3/result\.json: is not what the task of trial 2/3 returned"):
         _choose(run, results)
     results[1] = run.dir.result("finetune-2-of-3")
     run.prepare("other pairs")
-    with pytest.raises(UserError, match="finetune-1-of-3/result.json: was made from other data or settings"):
+    with pytest.raises(UserError, match=r"finetune-1-of-3/result\.json: was made from other data or settings"):
         _choose(run, results)
 
 
