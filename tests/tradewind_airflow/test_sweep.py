@@ -37,7 +37,7 @@ def test_the_form_is_the_pipelines_with_settings_and_without_a_skip_of_what_is_t
 
 @pytest.mark.parametrize(
     ("gpus", "there_are", "stated", "expected"),
-    [(0, "0", "", 1), (1, "0,1,2", "", 3), (2, "0,1,2", "", 1), (4, "0,1", "", 1), (1, "none", "", 1), (1, "0", "5", 5)],
+    [(0, "0", "", 1), (1, "0,1,2", "", 3), (2, "0,1,2", "", 1), (4, "0", "", 1), (1, "none", "", 1), (1, "0", "5", 5)],
 )  # fmt: skip
 def test_as_many_trials_at_once_as_get_their_gpus(
     monkeypatch: pytest.MonkeyPatch, gpus: int, there_are: str, stated: str, expected: int
