@@ -17,6 +17,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from tradewind_airflow.assets import model_of
+from tradewind_airflow.notifications.answer import keep_answer
+from tradewind_airflow.notifications.deadline import deadline_alert
 from tradewind_airflow.notifications.errors import CALLBACKS
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
 from tradewind_airflow.operators.announce import AnnounceRunOperator
@@ -36,6 +38,8 @@ SECRETS = {
 PIPELINE = "trade_qa"
 MODELS = f"{{{{ macros.tradewind.models_dir('{PIPELINE}') }}}}"  # not this DAG's own
 MODEL = model_of(PIPELINE)
+FORM = sweep_params()
+CHANNEL = FORM["slack_channel"].value
 
 with DAG(
     dag_id="trade_qa_sweep",
@@ -44,7 +48,7 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=False,
     tags=["tradewind"],
-    params=sweep_params(),
+    params=FORM,
     default_args={
         "image": IMAGE,
         "models_dir": MODELS,
@@ -52,7 +56,10 @@ with DAG(
         "retry_delay": timedelta(minutes=1),
         **CALLBACKS,
     },
-    on_failure_callback=SlackFailureNotifier(channel="{{ (params | default({})).get('slack_channel', '#tradewind') }}"),
+    on_failure_callback=SlackFailureNotifier(
+        channel=f"{{{{ (params | default({{}})).slack_channel or '{CHANNEL}' }}}}"
+    ),
+    deadline=deadline_alert(channel=CHANNEL),
 ) as dag:
     configure = ConfigureSweepOperator(task_id="configure", secrets=SECRETS)
     shards = TranscriptShardsOperator(task_id="shards")
@@ -70,7 +77,7 @@ with DAG(
     evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     report = ReportOperator(task_id="report")
     register = RegisterModelOperator(task_id="register", secrets=SECRETS, outlets=[MODEL])
-    approve = ApprovePromotionOperator(task_id="approve", registered=register.output)
+    approve = ApprovePromotionOperator(task_id="approve", registered=register.output, on_success_callback=keep_answer)
     promote = PromoteModelOperator(
         task_id="promote", registered=register.output, approval=approve.output, secrets=SECRETS, outlets=[MODEL]
     )

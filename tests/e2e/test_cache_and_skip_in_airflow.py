@@ -35,6 +35,13 @@ evaluate: {encoder: "embedded:all-MiniLM-L6-v2", max_new_tokens: 32}
 """
 
 
+class PatientHome(LocalHome):
+    """Its tasks wait for the API server on a busy machine."""
+
+    def environment(self, port: int, page_port: int | None = None) -> dict[str, str]:
+        return super().environment(port, page_port) | {"AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60"}
+
+
 class Night:
     """One run, as its folder and Airflow have it."""
 
@@ -101,7 +108,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, documents: Path) -> Iterator[
         patch.setenv("TRADEWIND_RECIPE", str(recipe))
         patch.setenv("TRADEWIND_DATA", str(documents))
         patch.delenv("SLACK_TOKEN", raising=False)
-        yield LocalHome(REPOSITORY)
+        yield PatientHome(REPOSITORY)
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ def key_of(
     code: str,
     shard: Shard,
     champion: str | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> str:
     """A hash of the stage, its settings, its inputs' hashes and the code; equal means the same outcome is due.
 
@@ -54,6 +55,7 @@ def key_of(
     Args:
         inputs: the documents among them, for the stages that read them.
         champion: the hash of the model that `evaluate` compares with; or `ANY_CHAMPION`.
+        told: what else the stage tells of the run.
 
     Raises:
         UserError: a model's folder is not there.
@@ -64,7 +66,7 @@ def key_of(
     if stage == "finetune" and shard != WHOLE:
         part = "trial"  # in which place of which sweep it stands decides nothing
         settings["sweep"] = config.sweep.model_dump(mode="json")
-    decides = [stage, part, settings, read, code, champion]
+    decides = [stage, part, settings, read, code, champion, dict(told or {})]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 

@@ -36,7 +36,7 @@ PICTURE = "scores.png"
 
 
 class ReportOperator(StageOperator):
-    """Publish `report/report.json`, `report.md` and `report.html`."""
+    """Publish `report/report.json`, `report.md`, `report.html` and `scores.png`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(stage="report", **kwargs)
@@ -51,8 +51,9 @@ class NotifyRunOperator(TellOperator):
         registered: what RegisterModelOperator returned (templated): whether the model is champion now, or waits.
         examples: whether answers of the models are quoted; None: as `TRADEWIND_SLACK_EXAMPLES` says.
         approve_task_id: the task that asks for an approval.
-        tell_task_ids: other tasks that only tell; their failing is none of the run's.
-        done_without: tasks whose failing is none of the run's either, where the task that they are mapped to succeeded.
+        tell_task_ids: other tasks that only tell, or mark the end; neither is a stage that failed or did not run.
+        done_without: tasks whose failing is none of the run's where another succeeded, by that one's id: a trial of a
+            sweep, and the choice among the others.
     """
 
     template_fields: Sequence[str] = (*TellOperator.template_fields, "registered")
@@ -63,7 +64,7 @@ class NotifyRunOperator(TellOperator):
         registered: Any = None,
         examples: bool | None = None,
         approve_task_id: str = "approve",
-        tell_task_ids: Sequence[str] = ("announce", "tell_promotion"),
+        tell_task_ids: Sequence[str] = ("announce", "tell_promotion", "end"),
         done_without: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -85,9 +86,11 @@ class NotifyRunOperator(TellOperator):
         about, states = self._about(context), self._states(context)
         place = self._place(about)
         place.keep(told=False, failures=(), asks=None)
+        waiting = [task_id for task_id in not_run(states, task_order(context)) if task_id not in self.tell_task_ids]
         forgiven = [task_id for task_id, after in self.done_without.items() if states.get(after) == "success"]
-        if tasks := self._failed(context, states, (*self.tell_task_ids, *forgiven)):
-            waiting = [task_id for task_id in not_run(states, task_order(context)) if task_id not in self.tell_task_ids]
+        tasks = self._failed(context, states, (*self.tell_task_ids, *forgiven))
+        if tasks or waiting:  # the latter alone where a task that tells has others after it
+            tasks = tasks or self._failed(context, states, ())
             self._send(place, failed(about, tasks, waiting=waiting, mention=mention_of(self.mention)))
             place.keep(told=True, failures=tuple(task.name for task in tasks))
             return

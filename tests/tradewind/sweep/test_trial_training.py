@@ -58,5 +58,7 @@ def test_trials_train_on_the_same_pairs_and_leave_the_runs_configuration(tmp_pat
     run_stage("report", config, run_dir)
     report = json.loads((run_dir.published("report") / "report.json").read_text())
     told = next(stage["reason"] for stage in report["stages"] if stage["stage"] == "finetune")
-    assert told.startswith(f"the best of 2 settings by the loss on {held} pairs that none was trained on: learning_rate")
+    assert told.startswith(
+        f"the best of 2 settings by the loss on {held} pairs that none was trained on: learning_rate"
+    )
     assert "learning_rate=3e-3" in (run_dir.published("report") / "report.md").read_text()
