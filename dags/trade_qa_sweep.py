@@ -18,7 +18,6 @@ from airflow.sdk import DAG
 
 from tradewind_airflow.assets import model_of
 from tradewind_airflow.notifications.answer import keep_answer
-from tradewind_airflow.notifications.deadline import deadline_alert
 from tradewind_airflow.notifications.errors import CALLBACKS
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
 from tradewind_airflow.operators.announce import AnnounceRunOperator
@@ -59,7 +58,6 @@ with DAG(
     on_failure_callback=SlackFailureNotifier(
         channel=f"{{{{ (params | default({{}})).slack_channel or '{CHANNEL}' }}}}"
     ),
-    deadline=deadline_alert(channel=CHANNEL),
 ) as dag:
     configure = ConfigureSweepOperator(task_id="configure", secrets=SECRETS)
     shards = TranscriptShardsOperator(task_id="shards")

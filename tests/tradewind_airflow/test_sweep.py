@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.definitions.param import ParamsDict
 
+from scheduled import ScheduledRun
 from tradewind.errors import UserError
 from tradewind_airflow.params import check_conf, run_params
 from tradewind_airflow.sweep import sweep_params, trials_at_once
 
+_NUMBERS = count()
 TRIAL = {"shard": "1/2", "overrides": {"finetune.learning_rate": "1e-4"}, "settings": "learning_rate=1e-4"}
 
 
@@ -103,3 +106,25 @@ def test_champion_and_versions_are_those_of_trade_qa(
     task = copy.copy(dag.get_task(task_id))
     task.render_template_fields(context | {"dag": dag, "params": dag.params.dump(), "macros": macros})
     assert task.models_dir == str(tmp_path / "models" / "trade_qa")
+
+
+@pytest.mark.parametrize(
+    ("ends", "state", "chosen"),
+    [
+        ({}, "success", "success"),
+        ({"trials[1]": "failed"}, "success", "success"),
+        ({"trials[1]": "skipped"}, "success", "success"),
+        ({"trials": "failed", "choose": "failed"}, "failed", "failed"),
+        ({"evaluate": "failed"}, "failed", "success"),
+    ],
+)
+def test_a_trial_that_fails_or_is_skipped_is_not_the_runs_end(
+    dag: Any, ends: dict[str, str], state: str, chosen: str
+) -> None:
+    run = ScheduledRun(dag, f"sweep_{next(_NUMBERS)}", mapped={"configure": 3, "shards": 0})
+    assert run.go_on(ends) == state
+    states = run.states()
+    assert states["choose"] == chosen
+    assert sum(task.startswith("trials") for task in states) == 3
+    assert states["notify"] == "success"
+    assert states["evaluate"] == ("upstream_failed" if chosen == "failed" else ends.get("evaluate", "success"))

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 QUICK = {
     "split.min_items": 2, "adapt.enabled": False, "finetune.num_train_epochs": 1, "finetune.max_length": 256,
+    "evaluate.max_new_tokens": 8,
 }  # fmt: skip
 SETTINGS = ["finetune.learning_rate=1e-6", "finetune.learning_rate=3e-3"]
 
