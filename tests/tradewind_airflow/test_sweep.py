@@ -26,12 +26,13 @@ def test_the_form_is_the_pipelines_with_settings_and_without_a_skip_of_what_is_t
     assert list(form) == ["settings", *run_params()]
     assert len(form["settings"]) == 2
     check_conf({"settings": ["finetune.lora.r=8", "finetune.lora.r=16"], "skip": ["baseline"]}, form)
-    for conf, told in [
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"settings": ["finetune.lora.r=8"]}, "conf: settings: ['finetune.lora.r=8'] is too short"),
         ({"settings": "finetune.lora.r=8"}, "conf: settings: 'finetune.lora.r=8' is not of type 'array'"),
         ({"skip": ["finetune"]}, "conf: skip: unknown value 'finetune'"),
         ({"setings": []}, "conf: setings: unknown key; did you mean 'settings'?"),
-    ]:
+    ]
+    for conf, told in refused:
         with pytest.raises(UserError) as caught:
             check_conf(conf, form)
         assert str(caught.value).startswith(told)
