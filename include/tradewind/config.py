@@ -244,6 +244,15 @@ class TrainingConfig(Frozen):
         return self
 
 
+class SweepConfig(Frozen):
+    """How the trials of a sweep are compared, see `tradewind.sweep.validation`."""
+
+    validation: Annotated[float, Field(gt=0.0, le=0.5)] = 0.1
+    """Share of the training pairs that no trial is trained on: the loss on them says which is best."""
+    min_pairs: Annotated[int, Field(ge=1)] = 8
+    """The fewest such pairs."""
+
+
 class ServerConfig(Frozen):
     """A model behind an OpenAI-compatible server."""
 
@@ -478,6 +487,8 @@ class Recipe(Frozen):
     """The training on running text."""
     finetune: TrainingConfig = TrainingConfig()
     """The training on pairs."""
+    sweep: SweepConfig = SweepConfig()
+    """How one of several settings of it is chosen."""
     evaluate: EvaluateConfig = EvaluateConfig()
     """How answers are generated and scored."""
     gate: GateConfig = GateConfig()

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tradewind.errors import UserError
 from tradewind.files import sha256_of
+from tradewind.shard import WHOLE, Shard
 
 Stage = Literal["extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = ("extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report")
@@ -72,7 +73,7 @@ class StageResult(Contract):
     """`TRADEWIND_TASK_ID`: `<task_id>/<try>`, so that a result of another try is told apart."""
     stage: Stage
     shard: str | None = None
-    """`2/8` where several tasks divide the stage's work."""
+    """`2/8` where several tasks divide the stage's work, or try it with several settings."""
     status: Literal["success", "cached", "skipped"] = "success"
     """`cached`: another run's result stands here, as nothing that decides it has changed."""
     reason: str | None = None
@@ -95,6 +96,17 @@ class StageResult(Contract):
     def is_left_out(self) -> bool:
         """Whether nothing stands here: the stage was skipped, and no earlier result stands in for it."""
         return self.status == "skipped" and not self.outputs
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder in the run that it was published as."""
+        return self.stage if self.shard is None else Shard.parse(self.shard).folder(self.stage)
+
+    def placed_as(self, shard: Shard) -> dict[str, Any]:
+        """What changes where it stands as another shard, or as the whole."""
+        folder = shard.folder(self.stage)
+        moved = {name: item.model_copy(update={"path": f"{folder}/{name}"}) for name, item in self.outputs.items()}
+        return {"shard": None if shard == WHOLE else str(shard), "outputs": moved}
 
 
 def read_result(path: Path) -> StageResult:

@@ -92,7 +92,8 @@ class RunDir:
 def fingerprint(stage: Stage, config: RunConfig, inputs: dict[str, str]) -> str:
     """A hash of the stage, its settings and its inputs' hashes; equal means the same outcome is due."""
     # A training's checkpoints depend on its own settings only; a change elsewhere must not throw them away.
-    parts = {"model", "seed", stage} if stage in ("adapt", "finetune") else None
+    own = {"adapt": {"adapt"}, "finetune": {"finetune", "sweep"}}
+    parts = {"model", "seed", *own[stage]} if stage in own else None
     text = json.dumps([stage, config.model_dump(mode="json", include=parts), inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -31,8 +31,9 @@ def skipped_stages(context: Context, run_dir: RunDir) -> set[Stage] | None:
 
 
 def _stage_of(task: Any) -> Stage | None:
-    # Of one that is mapped only the arguments are known, and only the extraction is.
-    stage: Stage | None = "extract" if task.is_mapped else getattr(task, "stage", None)
+    # Of one that is mapped only class and arguments are known.
+    found, name = (task.operator_class, "mapped_stage") if task.is_mapped else (task, "stage")
+    stage: Stage | None = getattr(found, name, None)
     return stage
 
 

@@ -15,7 +15,6 @@ from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.containers.identity import Identity
-from tradewind_airflow.macros import models_dir
 
 log = logging.getLogger("tradewind_airflow")
 
@@ -27,6 +26,7 @@ def standing_or_made(
     identity: Identity,
     *,
     shard: Shard,
+    models: Path,
     skipped: Collection[Stage] | None,
     code: Callable[[], str],
     make: Callable[[], StageResult],
@@ -34,6 +34,7 @@ def standing_or_made(
     """The stage's result: an earlier run's where one stands in for it or is made of the same, else its own.
 
     Args:
+        models: those that `evaluate` finds the champion among.
         skipped: the stages before it whose tasks were skipped; None: where that is not known.
         code: by which code `make` will make it.
 
@@ -48,7 +49,6 @@ def standing_or_made(
     for line in fill_gaps(stage, asked.config, run_dir, job_id=identity.job_id, skipped=skipped):
         log.info(line)
     made_by = code()  # before it is made: an image's name may mean another image afterwards
-    models = Path(models_dir(identity.dag_id))
     found = None if asked.force else reuse(
         stage, asked.config, run_dir, code=made_by, task=identity.task, job_id=identity.job_id,
         task_id=identity.task_id, models=models if models.is_dir() else None, shard=shard,

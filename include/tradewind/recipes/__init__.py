@@ -18,6 +18,8 @@ from tradewind.sources.location import absolute
 
 SHIPPED = Path(__file__).parent
 Key = tuple[str | int, ...]
+OVERRIDE = "override (--set)"
+"""The place of a fault in what stands above the recipe."""
 
 
 def shipped_recipes() -> list[str]:
@@ -151,11 +153,11 @@ def _place(key: Key, path: Path, lines: Mapping[Key, int], overridden: set[str])
     for end in range(len(key), 0, -1):
         block = tuple(map(str, key[:end]))
         if block in stated:
-            return "override (--set)"
+            return OVERRIDE
         if key[:end] in lines:
             return f"{path}:{lines[key[:end]]}"
         if any(other[:end] == block for other in stated):
-            return "override (--set)"
+            return OVERRIDE
     return str(path)
 
 

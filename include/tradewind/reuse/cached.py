@@ -75,8 +75,9 @@ def reuse(
             return None
         source, made = found
         result = _as_cached(made, config, source=source, inputs=inputs, job_id=job_id, task_id=task_id, began=began)
+        result = result.model_copy(update=made.placed_as(shard))  # a trial may have been another one of its sweep
         with placing(run_dir):
-            place(source.published(folder), run_dir, folder, result)
+            place(source.published(made.folder), run_dir, folder, result)
     except (UserError, OSError) as error:
         log.warning("%s: no earlier result is used: %s", folder, error)
         return None

@@ -13,7 +13,7 @@ from tradewind.models import check_location, locate
 from tradewind.registry.version import CHAMPION_INPUT
 from tradewind.results import Artifact, Stage
 from tradewind.reuse.hashes import FileHashes
-from tradewind.shard import Shard
+from tradewind.shard import WHOLE, Shard
 
 DECIDES: dict[Stage, tuple[str, ...]] = {
     "extract": (
@@ -23,7 +23,7 @@ DECIDES: dict[Stage, tuple[str, ...]] = {
     "prepare": ("recipe", "data_dir", "data", "split", "seed", "extract"),
     "baseline": ("model", "evaluate.per_device_eval_batch_size", "evaluate.max_new_tokens"),
     "adapt": ("model", "seed", "adapt"),
-    "finetune": ("model", "seed", "finetune"),
+    "finetune": ("model", "seed", "finetune"),  # of a trial of a sweep "sweep", too
     "evaluate": ("model", "seed", "evaluate", "split.min_items"),
     "report": tuple(RunConfig.model_fields),
 }  # fmt: skip
@@ -61,7 +61,12 @@ def key_of(
         UserError: a model's folder is not there.
     """
     read = {name: artifact.sha256 for name, artifact in inputs.items() if name != CHAMPION_INPUT}
-    decides = [stage, str(shard), _settings(stage, config, hashes), read, code, champion, dict(told or {})]
+    settings = _settings(stage, config, hashes)
+    part = str(shard)
+    if stage == "finetune" and shard != WHOLE:
+        part = "trial"  # in which place of which sweep it stands decides nothing
+        settings["sweep"] = config.sweep.model_dump(mode="json")
+    decides = [stage, part, settings, read, code, champion, dict(told or {})]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 

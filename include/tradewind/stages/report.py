@@ -13,6 +13,7 @@ from tradewind.results import StageResult
 from tradewind.scores import Scores
 from tradewind.stages.shards import division_of
 from tradewind.stages.stage_run import StageRun, StageSkipped
+from tradewind.sweep.choose import trials_line
 
 
 def run(stage: StageRun) -> None:
@@ -79,6 +80,8 @@ def _summary(result: StageResult) -> StageSummary:
 
 def _told(result: StageResult) -> str | None:
     """What a reader of the table of stages should know of this one."""
+    if result.stage == "finetune" and result.status != "skipped":
+        return trials_line(result.metrics)
     if result.status != "success":
         return None
     if result.stage == "extract":

@@ -68,6 +68,7 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
     """Run one stage as the only writer of its folder and publish what it made.
 
     Shards of one stage run beside each other, the baseline beside a training; every other stage is alone in its run.
+    A shard of `finetune` is a trial of a sweep: its configuration is its own, not the run's.
 
     Raises:
         UserError: something the user can mend; nothing is published then.
@@ -80,7 +81,8 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
         started, clock = datetime.now(UTC), time.monotonic()
         log.info("%s: start in %s", folder, run_dir.path)
         inputs = inputs_of(name, config, run_dir)
-        run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
+        if name != "finetune" or shard == WHOLE:
+            run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
         work = run_dir.open_work(folder, fingerprint(name, config, {key: item.sha256 for key, item in inputs.items()}))
         stage = StageRun(name, config, run_dir, work, inputs, shard)
         status, reason = "success", None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from tradewind.extraction.told import bill_line, counts_line
+from tradewind.results import Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
 from tradewind_airflow.asked import Asked
@@ -38,6 +39,8 @@ class QAConversionOperator(StageOperator):
     Args:
         shard: `2/8`.
     """
+
+    mapped_stage: ClassVar[Stage | None] = "extract"
 
     def __init__(self, *, shard: str | None = None, **kwargs: Any) -> None:
         super().__init__(stage="prepare" if shard is None else "extract", shard=shard, **kwargs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tradewind.errors import UserError
-from tradewind.registry.store import Registry
 from tradewind.reporting.contract import Report, read_report
 from tradewind.reporting.table import text_table
 from tradewind.run_dir import RunDir
-from tradewind_airflow.macros import models_dir
 from tradewind_airflow.notifications.about import About
 from tradewind_airflow.notifications.answer import read_answer
 from tradewind_airflow.notifications.client import FAULTS, SlackPlace, told_to_task
@@ -54,6 +52,8 @@ class NotifyRunOperator(TellOperator):
         examples: whether answers of the models are quoted; None: as `TRADEWIND_SLACK_EXAMPLES` says.
         approve_task_id: the task that asks for an approval.
         tell_task_ids: other tasks that only tell, or mark the end; neither is a stage that failed or did not run.
+        done_without: tasks whose failing is none of the run's where another succeeded, by that one's id: a trial of a
+            sweep, and the choice among the others.
     """
 
     template_fields: Sequence[str] = (*TellOperator.template_fields, "registered")
@@ -65,6 +65,7 @@ class NotifyRunOperator(TellOperator):
         examples: bool | None = None,
         approve_task_id: str = "approve",
         tell_task_ids: Sequence[str] = ("announce", "tell_promotion", "end"),
+        done_without: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -72,6 +73,7 @@ class NotifyRunOperator(TellOperator):
         self.examples = examples
         self.approve_task_id = approve_task_id
         self.tell_task_ids = tuple(tell_task_ids)
+        self.done_without = dict(done_without or {})
 
     def execute(self, context: Context) -> None:
         """Send, or say in the log what would have been sent.
@@ -85,7 +87,8 @@ class NotifyRunOperator(TellOperator):
         place = self._place(about)
         place.keep(told=False, failures=(), asks=None)
         waiting = [task_id for task_id in not_run(states, task_order(context)) if task_id not in self.tell_task_ids]
-        tasks = self._failed(context, states, self.tell_task_ids)
+        forgiven = [task_id for task_id, after in self.done_without.items() if states.get(after) == "success"]
+        tasks = self._failed(context, states, (*self.tell_task_ids, *forgiven))
         if tasks or waiting:  # the latter alone where a task that tells has others after it
             tasks = tasks or self._failed(context, states, ())
             self._send(place, failed(about, tasks, waiting=waiting, mention=mention_of(self.mention)))
@@ -93,7 +96,7 @@ class NotifyRunOperator(TellOperator):
             return
         outcome = Outcome.read(Path(self.run_dir), about.job_id)
         if (since := outcome.nothing_new_since) and not self.registered:
-            self._send(place, nothing_new(about, since, _champion(about)))
+            self._send(place, nothing_new(about, since, self._champion(about)))
         elif (report := self._report(outcome)) is None:
             reasons = [f"{found.stage}: {found.reason}" for found in outcome.results if found.reason]
             self._send(place, nothing_scored(about, reasons or ["no stage left a result"]))
@@ -183,16 +186,9 @@ class NotifyPromotionOperator(TellOperator):
         elif self.promoted:
             message = promoted(about, str(self.promoted["said"]), answer)
         else:
-            message = refused(about, str(self.registered["version"]), _champion(about), answer)
+            message = refused(about, str(self.registered["version"]), self._champion(about), answer)
         self._log(message)
         with told_to_task(place.thread.channel if place.thread else self.channel):
             place.post(message, broadcast=True)
         told = place.thread.failures if place.thread else ()
         place.keep(asks=None, failures=(*told, *(task.name for task in tasks)))
-
-
-def _champion(about: About) -> str | None:
-    """The model in use; a damaged registry is told by the task that needs it."""
-    with suppress(UserError):
-        return Registry(Path(models_dir(about.dag_id))).champion_name()
-    return None

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
@@ -25,7 +25,8 @@ from tradewind.lease import die_with_parent
 from tradewind.results import STAGES, Stage, StageResult
 from tradewind.reuse.code import package_digest
 from tradewind.run_dir import RunDir
-from tradewind.shard import WHOLE, Shard
+from tradewind.shard import DIVIDED, WHOLE, Shard
+from tradewind_airflow import macros
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
@@ -79,7 +80,9 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         overrides: settings that differ from the recipe's, by dotted key (templated).
         run_dir: the run's folder (templated); all stages of a run share it.
         image: container image that holds `tradewind`; None for a subprocess (templated).
-        shard: `2/8`, the part of `extract` that this task does; None: the whole.
+        shard: `2/8`, the part of `extract` that this task does, or which of how many trials of `finetune` it is; None:
+            the whole.
+        models_dir: the models whose champion `evaluate` compares with (templated); None: those of the DAG.
         gpus: how many GPUs the task has for itself; 0: none is visible to it. They are chosen when
             the task runs; until enough are free it waits.
         cpus: a limit in cores, of a container only.
@@ -95,9 +98,11 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     """
 
     template_fields: Sequence[str] = (
-        *DockerOperator.template_fields, "recipe", "data", "seed", "overrides", "run_dir",
+        *DockerOperator.template_fields, "recipe", "data", "seed", "overrides", "run_dir", "models_dir",
     )  # fmt: skip
     external_id_key = "tradewind_container"
+    mapped_stage: ClassVar[Stage | None] = None
+    """The stage that its mapped tasks do together; None: each is for itself, and none of them is that stage."""
 
     def __init__(
         self,
@@ -110,6 +115,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
         image: str | None = None,
         shard: str | None = None,
+        models_dir: str | None = None,
         gpus: int = 0,
         cpus: float | None = None,
         memory: str | None = None,
@@ -119,8 +125,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     ) -> None:
         if refused := sorted(_NOT_TAKEN & set(kwargs)):
             raise TypeError(f"StageOperator takes no {refused[0]}; see its own arguments (env, memory, gpus, ...)")
-        if shard is not None and stage != "extract":
-            raise TypeError(f"shard divides the stage extract, not {stage}")
+        if shard is not None and stage not in DIVIDED:
+            raise TypeError(f"shard divides the stages {' and '.join(DIVIDED)}, not {stage}")
         if stage not in STAGES:
             raise ValueError(f"stage {stage!r} is unknown; stages are {', '.join(STAGES)}")
         if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
@@ -145,6 +151,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         self.seed = seed
         self.overrides = dict(overrides or {})
         self.run_dir = run_dir
+        self.models_dir = models_dir
         self.gpus = gpus
         self.cpu_limit = cpus
         self.secrets = dict(secrets or {})
@@ -171,7 +178,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
                 run_dir, identity.job_id, recipe=self.recipe, data=self.data, seed=self.seed, overrides=self.overrides
             )
             result = standing_or_made(
-                self.stage, asked, run_dir, identity, shard=self.shard,
+                self.stage, asked, run_dir, identity, shard=self.shard, models=self._models(identity),
                 skipped=skipped_stages(context, run_dir), code=self._code,
                 make=lambda: self._made(asked.config, run_dir, identity, context),
             )  # fmt: skip
@@ -258,6 +265,9 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             self._run_subprocess(run_dir, config, identity, choice)
         return finished_result(run_dir, self._folder, self.stage, job_id=identity.job_id, task_id=self._finished_try)
 
+    def _models(self, identity: Identity) -> Path:
+        return Path(self.models_dir or macros.models_dir(identity.dag_id))
+
     def _code(self) -> str:
         """By what the stage is made: two images, or two states of the package, do not make the same."""
         return image_id(self) if self.image else package_digest()
@@ -286,6 +296,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             config,
             shard=self.shard,
             config_file=config_file,
+            models=self._models(identity),
             choice=choice,
             cpus=self.cpu_limit,
             secrets=self._all_secrets(),
@@ -315,7 +326,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         environment = {
             **cache_environment(model_cache()),
             **answers_environment(self.stage),
-            **models_environment(self.stage, identity.dag_id),
+            **models_environment(self.stage, self._models(identity)),
             **self.environment,
             **self._all_secrets(),
             **identity.environment(),

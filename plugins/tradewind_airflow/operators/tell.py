@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from tradewind.errors import UserError
+from tradewind.registry.store import Registry
+from tradewind_airflow import macros
 from tradewind_airflow.notifications.about import About, about_run
 from tradewind_airflow.notifications.client import CONNECTION, SlackPlace, slack_is_configured
 from tradewind_airflow.notifications.message import Message
@@ -30,9 +34,10 @@ class TellOperator(BaseOperator):
         base_url: another address of Slack's API, for a proxy.
         mention: whom a failure calls, as Slack writes it: `<@U012AB3CD>`, `<!here>`, `<!subteam^S012AB3CD>`; empty:
             nobody; None: as `TRADEWIND_SLACK_MENTION` says.
+        models_dir: the pipeline's models (templated); None: those of the DAG.
     """
 
-    template_fields: Sequence[str] = ("channel", "run_dir", "slack_conn_id")
+    template_fields: Sequence[str] = ("channel", "run_dir", "slack_conn_id", "models_dir")
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class TellOperator(BaseOperator):
         slack_conn_id: str = CONNECTION,
         base_url: str | None = None,
         mention: str | None = None,
+        models_dir: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -50,10 +56,17 @@ class TellOperator(BaseOperator):
         self.slack_conn_id = slack_conn_id
         self.base_url = base_url
         self.mention = check_mention(mention) if mention else mention
+        self.models_dir = models_dir
 
     def _about(self, context: Context) -> About:
         ti = context["ti"]
         return about_run(ti.dag_id, ti.run_id, Path(self.run_dir), context.get("params"))
+
+    def _champion(self, about: About) -> str | None:
+        """The model in use; a damaged registry is told by the task that needs it."""
+        with suppress(UserError):
+            return Registry(Path(self.models_dir or macros.models_dir(about.dag_id))).champion_name()
+        return None
 
     def _place(self, about: About) -> SlackPlace:
         return SlackPlace(

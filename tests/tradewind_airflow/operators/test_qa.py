@@ -58,8 +58,8 @@ def test_a_shard_that_is_none_is_refused(shard: str) -> None:
         QAConversionOperator(task_id="extract", shard=shard)
 
 
-def test_only_extraction_is_divided() -> None:
-    with pytest.raises(TypeError, match="shard divides the stage extract, not adapt"):
+def test_other_stages_are_not_divided() -> None:
+    with pytest.raises(TypeError, match="shard divides the stages extract and finetune, not adapt"):
         GemmaAdaptOperator(task_id="adapt", shard="1/2")
 
 
