@@ -1,4 +1,4 @@
-"""The run's report: `report.json`, `report.md` and `report.html`."""
+"""The run's report: `report.json`, `report.md`, `report.html`, and its headline figures, `summary.json`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tradewind.extraction.told import bill_line, counts_line
 from tradewind.files import read_jsonl, write_atomically
 from tradewind.reporting.contract import Report, StageSummary
 from tradewind.reporting.examples import best_and_worst
+from tradewind.reporting.summary import SUMMARY, Summary
 from tradewind.results import StageResult
 from tradewind.scores import Scores
 from tradewind.stages.shards import division_of
@@ -50,7 +51,8 @@ def run(stage: StageRun) -> None:
     write_atomically(stage.work / "report.json", report.model_dump_json(indent=1))
     write_atomically(stage.work / "report.md", markdown(report))
     write_atomically(stage.work / "report.html", html(report, predictions, curves))
-    stage.outputs += ["report.json", "report.md", "report.html"]
+    write_atomically(stage.work / SUMMARY, Summary.of(report).model_dump_json())
+    stage.outputs += ["report.json", "report.md", "report.html", SUMMARY]
     stage.metrics = {"verdict": scores.verdict, "verdict_reason": scores.verdict_reason}
 
 
