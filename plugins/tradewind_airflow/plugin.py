@@ -9,6 +9,7 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 from tradewind_airflow.macros import models_dir, run_dir
+from tradewind_airflow.timetable import EndingCronTimetable
 
 URL_PREFIX = "/tradewind"
 _RUN = "dag_id={DAG_ID}&run_id={RUN_ID}"
@@ -23,10 +24,11 @@ def _view(name: str, destination: str, query: str = "", **more: Any) -> dict[str
 
 
 class TradewindPlugin(AirflowPlugin):
-    """Gives templates `macros.tradewind.run_dir(dag_id, run_id)` and `.models_dir(dag_id)`, and Airflow its pages."""
+    """Gives templates `macros.tradewind.run_dir(dag_id, run_id)` and `.models_dir(dag_id)`, and Airflow its pages and timetable."""
 
     name = "tradewind"
     macros = [run_dir, models_dir]  # noqa: RUF012 - Airflow declares it as an instance variable
+    timetables = [EndingCronTimetable]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         _view("models", "nav", nav_top_level=True),
         _view("report", "dag_run", _RUN),
