@@ -24,7 +24,7 @@ def _view(name: str, destination: str, query: str = "", **more: Any) -> dict[str
 
 
 class TradewindPlugin(AirflowPlugin):
-    """Gives templates `macros.tradewind.run_dir(dag_id, run_id)` and `.models_dir(dag_id)`, and Airflow its pages and timetable."""
+    """Gives templates `macros.tradewind.run_dir(dag_id, run_id)` and `.models_dir(dag_id)`; pages; a timetable."""
 
     name = "tradewind"
     macros = [run_dir, models_dir]  # noqa: RUF012 - Airflow declares it as an instance variable
