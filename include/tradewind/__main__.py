@@ -58,7 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tradewind {tradewind.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for stage in STAGES:
-        command = commands.add_parser(stage, help=f"run the stage {stage} of one run")
+        command = commands.add_parser(
+            stage,
+            help=f"run the stage {stage} of one run",
+            description=f"Run the stage {stage}, always: only tasks of Airflow take results of earlier runs.",
+        )
         _add_settings(command)
         command.add_argument("--config", type=Path, help="resolved configuration; default: RUN_DIR/config.json")
         command.add_argument("--run-dir", type=Path, required=True, help="the run's folder")

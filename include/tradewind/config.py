@@ -109,6 +109,8 @@ class DataConfig(Frozen):
     columns: ColumnsConfig = ColumnsConfig()
     datasets: tuple[DatasetConfig, ...] = ()
     """Read besides the folder's documents."""
+    max_records: Annotated[int, Field(ge=1)] | None = None
+    """Read at most so many records of each kind of source, for a trial; None: all."""
     max_line_bytes: Annotated[int, Field(ge=1024)] = 16 * 2**20
     """The longest line, entry, passage or undivided document (in UTF-8) that is read; longer ones are rejected."""
     near_duplicate_threshold: Annotated[float, Field(gt=0.5, le=1.0)] = 0.9

@@ -91,6 +91,11 @@ class StageResult(Contract):
     warnings: tuple[str, ...] = ()
     resumed_from_step: int | None = None
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether nothing stands here: the stage was skipped, and no earlier result stands in for it."""
+        return self.status == "skipped" and not self.outputs
+
 
 def read_result(path: Path) -> StageResult:
     """Read and check a `result.json`; UserError with one line where it is absent or not ours."""

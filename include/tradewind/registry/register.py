@@ -35,7 +35,7 @@ from tradewind.run_dir import RunDir
 
 
 class NothingToRegister(Exception):  # noqa: N818 - not an error: the run has no model, and its text says why
-    """The run made no tuned model, or did not score it."""
+    """The run made no tuned model, did not score it, or made neither anew."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Run:
         for stage in ("finetune", "evaluate", "report"):
             if not run_dir.result_file(stage).exists():
                 raise NothingToRegister(f"the run made no scored model: the stage {stage} was not run")
-            if (result := run_dir.result(stage)).status == "skipped":
+            if (result := run_dir.result(stage)).is_left_out:
                 raise NothingToRegister(f"the run made no scored model: {stage} was skipped: {result.reason}")
         prepare, finetune = run_dir.result("prepare"), run_dir.result("finetune")
         evaluate, report = run_dir.result("evaluate"), run_dir.result("report")
@@ -151,14 +151,18 @@ def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
     A second call for the same model and report makes no second version; it ends what a killed one began.
 
     Raises:
-        NothingToRegister: the run has no tuned model with scores.
+        NothingToRegister: the run has no tuned model with scores, or both are an earlier run's, and the model is a
+            version already.
         UserError: something the user can mend; nothing is left that looks like a version then.
     """
     if not run_dir.path.is_dir():
         raise UserError(f"{run_dir.path}: no such run")
     with run_dir_lock(run_dir.path, "register"):
         run = Run.read(run_dir)
-        version = _known(registry, run) or _publish(registry, run)
+        version = _known(registry, run)
+        if version is None:
+            _stop_if_nothing_new(registry, run)
+            version = _publish(registry, run)
     record = version.record
     with registry.changing("register") as change:
         # Once only: a cleared task must not undo a rollback.
@@ -179,6 +183,16 @@ def _known(registry: Registry, run: Run) -> Version | None:
             version.verify()
             return version
     return None
+
+
+def _stop_if_nothing_new(registry: Registry, run: Run) -> None:
+    if "success" in (run.finetune.status, run.evaluate.status):
+        return
+    for version in reversed(registry.versions()):
+        if version.record.model_sha256 == run.model_sha256:
+            raise NothingToRegister(
+                f"nothing new: this run's model is {version.name}, made by run {version.record.run}"
+            )
 
 
 def _publish(registry: Registry, run: Run) -> Version:
@@ -226,6 +240,8 @@ def _decide(run: Run, champion: Version | None, difference: Difference, moves: l
     """The gate's word; or that its weights were taken back, or compared with another champion than there is now."""
     if refused := taken_back(moves, run.model_sha256):
         return Decision(promote=False, reasons=(refused,))
+    if champion is not None and champion.record.model_sha256 == run.model_sha256:
+        return Decision(promote=False, reasons=(f"its weights are those of the champion, {champion.name}",))
     compared = run.evaluate.inputs.get(CHAMPION_INPUT)
     if champion is not None and (compared is None or compared.sha256 != champion.record.model_sha256):
         what = "with no champion" if compared is None else "with another champion"

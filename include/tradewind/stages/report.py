@@ -68,6 +68,7 @@ def _summary(result: StageResult) -> StageSummary:
         stage=result.stage if result.shard is None else f"{result.stage} {result.shard}",
         status=result.status,
         reason=result.reason or _told(result),
+        source_run=result.source_run,
         seconds=result.seconds,
         resumed_from_step=result.resumed_from_step,
         metrics=result.metrics,
@@ -76,9 +77,11 @@ def _summary(result: StageResult) -> StageSummary:
 
 def _told(result: StageResult) -> str | None:
     """What a reader of the table of stages should know of this one."""
+    if result.status != "success":
+        return None
     if result.stage == "extract":
         return f"{counts_line(result.metrics)}; the run so far: {bill_line(result.metrics['bill'])}"
-    if result.stage in ("baseline", "evaluate") and result.status == "success":
+    if result.stage in ("baseline", "evaluate"):
         generated = result.metrics["generated"]
         made = {"base": generated} if isinstance(generated, int) else generated
         return "answers generated: " + ", ".join(f"{model} {count}" for model, count in made.items())
