@@ -1,4 +1,4 @@
-"""The run's report: `report.json`, `report.md`, `report.html`, and its headline figures, `summary.json`."""
+"""The run's report: `report.json`, `report.md`, `report.html`, its headline figures, and a picture for Slack."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def run(stage: StageRun) -> None:
     """
     if "evaluate/scores.json" not in stage.inputs:
         raise StageSkipped("nothing was evaluated")
+    from tradewind.reporting.plots import score_picture
     from tradewind.reporting.render import html, markdown
 
     scores = Scores.model_validate_json(stage.input("evaluate/scores.json").read_bytes())
@@ -52,7 +53,8 @@ def run(stage: StageRun) -> None:
     write_atomically(stage.work / "report.md", markdown(report))
     write_atomically(stage.work / "report.html", html(report, predictions, curves))
     write_atomically(stage.work / SUMMARY, Summary.of(report).model_dump_json())
-    stage.outputs += ["report.json", "report.md", "report.html", SUMMARY]
+    (stage.work / "scores.png").write_bytes(score_picture(scores))
+    stage.outputs += ["report.json", "report.md", "report.html", SUMMARY, "scores.png"]
     stage.metrics = {"verdict": scores.verdict, "verdict_reason": scores.verdict_reason}
 
 
