@@ -130,7 +130,7 @@ def run_params() -> dict[str, Param]:
     }
 
 
-def overrides(params: Mapping[str, Any]) -> dict[str, Any]:
+def stated_settings(params: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that the form states, by dotted key; those it leaves to the recipe are absent."""
     stated = {key: params[name] for name, key in _SETTINGS.items() if params.get(name) is not None}
     if params.get("approval") is not None:

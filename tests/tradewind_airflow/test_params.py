@@ -10,7 +10,7 @@ from airflow.sdk.definitions.param import ParamsDict
 
 from tradewind.errors import UserError
 from tradewind.recipes import resolve
-from tradewind_airflow.params import check_conf, overrides, run_params
+from tradewind_airflow.params import check_conf, run_params, stated_settings
 
 
 def _filled(**values: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def test_the_form_left_as_it_is_changes_nothing() -> None:
     form.validate()  # a scheduled run goes by the defaults
     assert (form["recipe"], form["data"], form["seed"]) == ("tiny", "embedded:en", 42)
     assert (form["skip"], form["force"]) == ([], False)
-    assert overrides(form.dump()) == {}
+    assert stated_settings(form.dump()) == {}
 
 
 def test_the_deployment_names_its_own_recipe_documents_and_channel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,13 +35,13 @@ def test_the_deployment_names_its_own_recipe_documents_and_channel(monkeypatch: 
 
 def test_what_is_filled_in_reaches_the_configuration() -> None:
     filled = _filled(epochs=2, learning_rate=1e-4, lora_rank=8, limit=50, approval="yes")
-    config = resolve("tiny", "embedded:en", 7, overrides(filled))
+    config = resolve("tiny", "embedded:en", 7, stated_settings(filled))
     assert (config.finetune.num_train_epochs, config.finetune.learning_rate) == (2, 1e-4)
     assert config.finetune.lora is not None
     assert config.finetune.lora.r == 8
     assert config.data.max_records == 50
     assert config.gate.approval is True
-    assert overrides(_filled(approval="no")) == {"gate.approval": False}
+    assert stated_settings(_filled(approval="no")) == {"gate.approval": False}
 
 
 def test_every_field_has_a_title_a_section_and_help_and_is_json() -> None:

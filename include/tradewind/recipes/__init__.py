@@ -49,6 +49,19 @@ def resolve(recipe: str, data_dir: str | Path, seed: int = 42, overrides: Mappin
         raise UserError(_one_line(error, path, lines, set(overrides or {}))) from error
 
 
+def overridden(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """A resolved configuration with other values at some dotted keys; UserError as `resolve`'s."""
+    if not overrides:
+        return config
+    changed: Mapping[str, Any] = config.model_dump()
+    for dotted, value in overrides.items():
+        changed = _merge(changed, _nested(dotted.split("."), value))
+    try:
+        return RunConfig.model_validate(changed)
+    except ValidationError as error:
+        raise UserError(_one_line(error, Path(config.recipe), {}, set(overrides))) from error
+
+
 def read_config(path: Path) -> RunConfig:
     """A resolved configuration that `resolve` made and a run directory or an operator kept as JSON."""
     try:

@@ -96,6 +96,11 @@ def container_job(
     )  # fmt: skip
 
 
+def image_id(task: DockerOperator) -> str:
+    """Of the task's image, which is pulled where it is absent; the same name may mean another one tomorrow."""
+    return have_image(_engine(task), task.image, force_pull=task.force_pull)
+
+
 def in_container(config: RunConfig) -> RunConfig:
     """The same configuration with models in folders named from the root, as a container has another working folder."""
     model = config.model.model_copy(update={"model_name_or_path": _absolute(config.model.model_name_or_path)})

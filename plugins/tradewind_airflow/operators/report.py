@@ -47,7 +47,7 @@ class ReportOperator(StageOperator):
 class NotifyRunOperator(TellOperator):
     """Tell how a run ended: its scores, what failed, or that there is nothing new. Whatever happened before it.
 
-    It decides nothing about the run's state: make it a teardown with `on_failure_fail_dagrun=False`.
+    Give it the trigger rule `all_done`, and the DAG a leaf besides that fails with the stages: a run ends as its leaves.
 
     Args:
         registered: what RegisterModelOperator returned (templated): whether the model is champion now, or waits.
@@ -139,7 +139,7 @@ class NotifyRunOperator(TellOperator):
 class NotifyPromotionOperator(TellOperator):
     """Tell what became of the version that waited for an approval; *skipped* where none did.
 
-    Keep it from being directly after the task that asks, which skips what is; make it a teardown as NotifyRunOperator.
+    Keep it from being directly after the task that asks, which skips what is; its trigger rule is NotifyRunOperator's.
 
     Args:
         registered: what RegisterModelOperator returned (templated).
