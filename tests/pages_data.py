@@ -181,7 +181,11 @@ def files(path: str) -> Json:
 def training(step: int = 120, state: str = "running", **others: Any) -> Json:
     """A training of 500 steps, at one of them."""
     curve = [
-        {"step": at, "loss": 0.6 + 3.2 * math.exp(-at / 60) + 0.05 * math.sin(at), "learning_rate": 2e-4 * (1 - at / 500)}
+        {
+            "step": at,
+            "loss": 0.6 + 3.2 * math.exp(-at / 60) + 0.05 * math.sin(at),
+            "learning_rate": 2e-4 * (1 - at / 500),
+        }
         for at in range(5, step + 1, 5)
     ]
     progress = {

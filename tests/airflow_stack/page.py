@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from playwright.sync_api import Frame, FrameLocator, Locator, Page, expect
 
@@ -16,6 +16,7 @@ from tradewind_airflow.local.run import DAG_ID
 SCREENSHOTS = "TRADEWIND_SCREENSHOTS"
 SIZE = {"width": 1280, "height": 800}
 LARGEST = 300_000  # bytes of a picture; the README shows them
+_RUN_ID = re.compile(r"/runs/([^/?]+)")
 _HUE = re.compile(r"oklch\([\d.]+ [\d.]+ ([\d.]+)\)")
 
 
@@ -88,6 +89,11 @@ class AirflowPage:
         dialog.get_by_role("button", name="Confirm").click()
         expect(dialog).to_be_hidden()
 
+    def trigger_form(self) -> TriggerForm:
+        """The form of the DAG that is shown."""
+        self.page.get_by_role("button", name="Trigger Dag").click()
+        return TriggerForm(self.page)
+
     def picture(self, name: str) -> None:
         """Keep what is seen now for the README, where the variable names a folder."""
         if not (folder := os.environ.get(SCREENSHOTS)):
@@ -97,3 +103,35 @@ class AirflowPage:
         self.page.mouse.move(0, 0)
         self.page.screenshot(path=file, animations="disabled")
         assert file.stat().st_size < LARGEST, f"{file}: over {LARGEST} bytes"
+
+
+class TriggerForm:
+    """The dialog that asks for a run's parameters, which stand in sections, one of them open at a time."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._dialog = page.get_by_role("dialog")
+
+    def section(self, name: str) -> None:
+        """Open a section."""
+        self._dialog.get_by_role("button", name=name, exact=True).click()
+
+    def fill(self, title: str, value: str) -> None:
+        """Write into the field of the open section."""
+        field = self._dialog.get_by_label(re.compile(rf"^{re.escape(title)}( \*|\*)?$"))
+        field.fill(value)
+        field.press("Tab")
+
+    def choose(self, *values: str) -> None:
+        """Pick these from the open section's list of several."""
+        for value in values:
+            self._dialog.get_by_role("combobox", name="Select one or multiple values").click()
+            self._page.get_by_role("option", name=value, exact=True).click()
+
+    def trigger(self) -> str:
+        """Start the run; its id, once its page is shown."""
+        self._dialog.get_by_role("button", name="Trigger", exact=True).click()
+        self._page.wait_for_url(_RUN_ID)
+        found = _RUN_ID.search(self._page.url)
+        assert found is not None
+        return unquote(found[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,14 @@ finetune: {num_train_epochs: 1, per_device_train_batch_size: 16, gradient_accumu
 evaluate: {encoder: "embedded:all-MiniLM-L6-v2", max_new_tokens: 16}
 """
 AsUser = Callable[[str], AirflowPage]
-_outcome = pytest.StashKey[bool]()
+_HAS_FAILED = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.failed:
-        item.stash[_outcome] = False
+        item.stash[_HAS_FAILED] = True
     return report  # type: ignore[return-value]
 
 
@@ -78,28 +79,44 @@ def logins() -> dict[str, StorageState]:
     return {}
 
 
-@pytest.fixture
-def as_user(
-    site: Site, chromium: Browser, logins: dict[str, StorageState], request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[AsUser]:
-    """A tab of one who is logged in; of a test that failed a picture stays, named with the logs."""
-    opened: dict[str, BrowserContext] = {}
+@contextmanager
+def opened(site: Site, chromium: Browser, logins: dict[str, StorageState], pictures: Path) -> Iterator[AsUser]:
+    """Opens tabs for users; of an error in the block a picture of each stays in `pictures`."""
+    contexts: list[BrowserContext] = []
 
     def tab(who: str) -> AirflowPage:
         context = chromium.new_context(viewport=SIZE, storage_state=logins.get(who), locale="en-GB")
         context.set_default_timeout(_LIMIT)
-        opened[f"{who}-{len(opened)}"] = context
+        contexts.append(context)
         page = AirflowPage(site, context.new_page())
         if who not in logins:
             page.log_in(site.users[who])
             logins[who] = context.storage_state()
         return page
 
-    yield tab
-    failed = not request.node.stash.get(_outcome, True)
-    for name, context in opened.items():
-        for number, page in enumerate(context.pages if failed else ()):
-            picture = tmp_path / f"{name}-{number}.png"
+    try:
+        yield tab
+    except BaseException:
+        for number, page in enumerate(page for context in contexts for page in context.pages):
+            picture = pictures / f"failed-{number}.png"
             page.screenshot(path=picture)
-            print(f"{page.url}: {picture}; the logs of Airflow: {site.logs}")
-        context.close()
+            print(f"{page.url}: seen in {picture}; Airflow's logs: {site.logs}")
+        raise
+    finally:
+        for context in contexts:
+            context.close()
+
+
+@pytest.fixture
+def as_user(
+    site: Site, chromium: Browser, logins: dict[str, StorageState], request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[AsUser]:
+    """A tab of one who is logged in."""
+    with suppress(_FailedError), opened(site, chromium, logins, tmp_path) as tab:
+        yield tab
+        if request.node.stash.get(_HAS_FAILED, False):
+            raise _FailedError  # pytest tells the fixture nothing of the test's own error
+
+
+class _FailedError(Exception):
+    pass

@@ -41,7 +41,9 @@ def test_airflow_plans_exactly_so_many_runs(scheduled: Any, cron: str, zone: str
     begin = pendulum.parse(start, tz=zone)
     assert isinstance(begin, pendulum.DateTime)
     clock = EndingCronTimetable.counted(cron, timezone=zone, start=begin, runs=runs)
-    planned = [info.logical_date for info in scheduled(clock, begin).iter_dagrun_infos_between(begin, begin.add(years=3))]
+    planned = [
+        info.logical_date for info in scheduled(clock, begin).iter_dagrun_infos_between(begin, begin.add(years=3))
+    ]
     assert len(planned) == runs
     assert planned[0] >= begin
     assert planned[-1] == clock.until

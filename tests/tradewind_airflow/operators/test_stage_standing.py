@@ -37,7 +37,10 @@ class Night:
         self.states: dict[str, str] = {}
         self.dag = DAG("trade_qa", schedule=None)
         self.run(
-            ConfigureRunOperator, "configure", more={"dag_run": SimpleNamespace(conf=conf)}, dag=SimpleNamespace(params=form)
+            ConfigureRunOperator,
+            "configure",
+            more={"dag_run": SimpleNamespace(conf=conf)},
+            dag=SimpleNamespace(params=form),
         )
 
     def run(self, kind: Any, task_id: str, more: dict[str, Any] | None = None, **context: Any) -> Any:
@@ -130,5 +133,7 @@ def test_of_a_stage_that_was_skipped_from_outside_the_next_one_places_a_result(h
 def test_skipped_from_outside_with_nothing_to_stand_in_the_next_one_fails_with_that_word(home: Path) -> None:
     night = Night(home, "first")
     night.states = {"configure": "success", "prepare": "skipped"}
-    with pytest.raises(AirflowFailException, match="skip: prepare was left out and no earlier run .* so adapt is without"):
+    with pytest.raises(
+        AirflowFailException, match="skip: prepare was left out and no earlier run .* so adapt is without"
+    ):
         night.run(GemmaAdaptOperator, "adapt")
