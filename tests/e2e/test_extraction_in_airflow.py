@@ -102,5 +102,5 @@ def test_shards_are_mapped_share_a_budget_and_make_one_data_set(
     assert last == llm.bill.prompt_tokens
     drawn = sum(result.metrics["pairs"] for result in results)
     assert 0 < published.result("prepare").metrics["pairs"] <= drawn
-    assert len(published.result("prepare").inputs) == 6
+    assert len(published.result("prepare").inputs) == 7
     assert (home.path / "answers" / "answers.sqlite3").is_file()

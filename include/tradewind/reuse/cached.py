@@ -21,7 +21,7 @@ from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CHAMPION_INPUT
-from tradewind.results import Artifact, Stage, StageResult
+from tradewind.results import STAGES, Artifact, Stage, StageResult
 from tradewind.reuse.documents import DOCUMENTS, documents_of, texts_of
 from tradewind.reuse.hashes import FileHashes
 from tradewind.reuse.index import enter, find, results_folder
@@ -68,7 +68,8 @@ def reuse(
         with FileHashes(results_folder(run_dir)) as hashes:
             inputs = inputs_of(stage, config, run_dir, hashes.of) | _read_outside(stage, config, hashes)
             champion = _champion(stage, inputs, models)
-            key = key_of(stage, config, inputs, hashes, code=code, shard=shard, champion=champion)
+            told = _stand_ins(stage, run_dir)
+            key = key_of(stage, config, inputs, hashes, code=code, shard=shard, champion=champion, told=told)
         found = find(run_dir, stage, key)
         if found is None or found[0].path == run_dir.path:
             return None
@@ -100,9 +101,10 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
             log.info("%s: is not kept for later runs: %s", folder, why)
             return
         results_folder(run_dir).mkdir(parents=True, exist_ok=True)
+        told = _stand_ins(stage, run_dir)
         with FileHashes(results_folder(run_dir)) as hashes:
             for champion in _champions(result):
-                key = key_of(stage, config, result.inputs, hashes, code=code, shard=shard, champion=champion)
+                key = key_of(stage, config, result.inputs, hashes, code=code, shard=shard, champion=champion, told=told)
                 enter(run_dir, stage, folder, key, result)
     except (UserError, OSError, ValidationError) as error:
         log.warning("%s: is not kept for later runs: %s", folder, error)
@@ -123,6 +125,15 @@ def _read_outside(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[s
     if stage == "prepare":
         return {DOCUMENTS: documents_of(config, hashes)}
     return {DOCUMENTS: texts_of(config, hashes)} if stage == "extract" and config.extract is not None else {}
+
+
+def _stand_ins(stage: Stage, run_dir: RunDir) -> dict[str, str]:
+    """The skipped stages that the report tells of, and whose results stand in for them."""
+    if stage != "report":
+        return {}
+    there = (before for before in STAGES if before != stage and run_dir.result_file(before).is_file())
+    results = [run_dir.result(before) for before in there]
+    return {result.stage: result.source_run for result in results if result.status == "skipped" and result.source_run}
 
 
 def _champion(stage: Stage, inputs: Mapping[str, Artifact], models: Path | None) -> str | None:

@@ -45,6 +45,7 @@ def key_of(
     code: str,
     shard: Shard,
     champion: str | None = None,
+    told: Mapping[str, str] | None = None,
 ) -> str:
     """A hash of the stage, its settings, its inputs' hashes and the code; equal means the same outcome is due.
 
@@ -54,12 +55,13 @@ def key_of(
     Args:
         inputs: the documents among them, for the stages that read them.
         champion: the hash of the model that `evaluate` compares with; or `ANY_CHAMPION`.
+        told: what else the stage tells of the run.
 
     Raises:
         UserError: a model's folder is not there.
     """
     read = {name: artifact.sha256 for name, artifact in inputs.items() if name != CHAMPION_INPUT}
-    decides = [stage, str(shard), _settings(stage, config, hashes), read, code, champion]
+    decides = [stage, str(shard), _settings(stage, config, hashes), read, code, champion, dict(told or {})]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 

@@ -212,9 +212,7 @@ def _base_of(config: Mapping[str, Any]) -> tuple[str, str | None] | None:
 def _candidates(stage: Stage, run_dir: RunDir) -> Iterator[_Candidate]:
     """The results of all runs of the DAG, the newest first, those of this run before all others."""
     found = []
-    for path in run_dir.path.parent.iterdir():
-        if path.name.startswith(".") or not path.is_dir():
-            continue
+    for path in run_dir.path.parent.glob("[!.]*/"):
         run = RunDir(path)
         try:
             folders = _folders(stage, run)
