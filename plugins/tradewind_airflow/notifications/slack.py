@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,10 @@ class SlackFailureNotifier(BaseNotifier):
         self.notify_task_id = notify_task_id
         self.tell_task_ids = tuple(tell_task_ids)
         self.mention = check_mention(mention) if mention else mention
+
+    def __call__(self, *args: Any) -> None:
+        """Send for one run. Airflow renders templates in place: the next run would get this one's channel."""
+        super(SlackFailureNotifier, copy(self)).__call__(*args)
 
     def notify(self, context: Context) -> None:
         """Send which task failed and why, as far as that is known here."""
