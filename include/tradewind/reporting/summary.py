@@ -39,13 +39,13 @@ class GroupSummary(Contract):
             language=group.language,
             metric=group.headline,
             n=score.scored,
-            base=score.mean.get("base"),
-            tuned=score.mean.get("tuned"),
-            champion=score.mean.get("champion"),
-            floor=score.floor.get("tuned"),
-            difference=found.difference if found else None,
-            low=found.low if found else None,
-            high=found.high if found else None,
+            base=_rounded(score.mean.get("base")),
+            tuned=_rounded(score.mean.get("tuned")),
+            champion=_rounded(score.mean.get("champion")),
+            floor=_rounded(score.floor.get("tuned")),
+            difference=_rounded(found and found.difference),
+            low=_rounded(found and found.low),
+            high=_rounded(found and found.high),
         )
 
 
@@ -76,3 +76,8 @@ class Summary(Contract):
             verdict_reason=report.scores.verdict_reason,
             groups=tuple(map(GroupSummary.of, report.scores.groups)),
         )
+
+
+def _rounded(score: float | None) -> float | None:
+    """As scores are kept of single answers; a page with a thousand runs is a third smaller for it."""
+    return None if score is None else round(score, 6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -18,6 +20,7 @@ def create_app() -> FastAPI:
         app.include_router(part.router)
     app.add_middleware(SafeHeaders)
     app.add_exception_handler(RequestValidationError, _in_one_line)
+    app.add_exception_handler(PermissionError, _unreadable)
     return app
 
 
@@ -26,3 +29,10 @@ async def _in_one_line(request: Request, error: Exception) -> JSONResponse:
     del request
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": str(error)}
     return JSONResponse({"detail": f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}"}, status_code=422)
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """Of a file that the workers wrote for themselves alone."""
+    del request
+    name = Path(error.filename).name if isinstance(error, PermissionError) and error.filename else "a file"
+    return JSONResponse({"detail": f"{name}: may not be read by the API server's user"}, status_code=404)
