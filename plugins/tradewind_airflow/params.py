@@ -14,9 +14,8 @@ from airflow.sdk.exceptions import ParamValidationError
 
 from tradewind.errors import UserError
 from tradewind.recipes import shipped_recipes
-from tradewind.results import STAGES
+from tradewind.reuse.skipped import SKIPPABLE
 
-SKIPPABLE = (*STAGES, "register")
 _DATA, _TRAINING, _RUN, _TELLING = "Model and data", "Training", "This run", "Telling"
 _SETTINGS = {
     "epochs": "finetune.num_train_epochs",

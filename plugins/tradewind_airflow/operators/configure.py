@@ -111,6 +111,7 @@ class ConfigureRunOperator(BaseOperator):
         reading = {"prepare"} if config.extract is None else {"extract", "prepare"}
         if not reading <= set(skip):
             check_folder(locate_documents(config.data_dir))
+        run_dir.path.parent.mkdir(parents=True, exist_ok=True)  # earlier runs are looked for there
         check_skips(skip, config, run_dir)
         if self.secrets is not None:
             own = {} if self.image else stage_environment(os.environ)

@@ -26,7 +26,6 @@ from tradewind.reporting.templates import plain
 from tradewind.run_dir import RunDir
 from tradewind_airflow.asked import settings_of
 from tradewind_airflow.assets import model_facts
-from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
 from tradewind_airflow.told import told
 
@@ -78,7 +77,8 @@ class RegisterModelOperator(BaseOperator):
         """
         registry, run_dir = Registry(Path(self.models_dir)), RunDir(Path(self.run_dir))
         with told(registry.path):
-            settings = settings_of(run_dir, Identity.of(context).job_id)
+            ti = context["ti"]
+            settings = settings_of(run_dir, f"{ti.dag_id}/{ti.run_id}")
             if settings is not None and "register" in settings.skip:
                 raise AirflowSkipException("register: left out on request")
             try:
