@@ -66,7 +66,7 @@ def test_a_run_by_hand_goes_on_after_the_last_night(airflow_database: None) -> N
 
     start = pendulum.datetime(2020, 1, 1)
     clock = EndingCronTimetable.counted("0 2 * * *", timezone="UTC", start=start, runs=3)
-    with DAG("ours", schedule=clock, start_date=start) as ours:  # type: ignore[arg-type]
+    with DAG("ours", schedule=clock, start_date=start) as ours:
         EmptyOperator(task_id="work")
     with DAG("theirs", schedule="0 2 * * *", start_date=start, end_date=clock.until) as theirs:
         EmptyOperator(task_id="work")
