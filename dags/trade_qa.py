@@ -86,7 +86,8 @@ with DAG(
     tell_promotion = NotifyPromotionOperator(
         task_id="tell_promotion", registered=register.output, promoted=promote.output, trigger_rule="all_done"
     )
-    end = EmptyOperator(task_id="end", trigger_rule="none_failed")
+    # Without callbacks the scheduler itself ends it: no worker starts for nothing.
+    end = EmptyOperator(task_id="end", trigger_rule="none_failed", on_execute_callback=None, on_failure_callback=None)
 
     configure >> shards >> extract >> prepare >> adapt >> finetune >> evaluate >> report >> register
     prepare >> baseline >> evaluate
