@@ -26,7 +26,7 @@ from tradewind_airflow.operators.promotion import ApprovePromotionOperator, Prom
 from tradewind_airflow.operators.qa import QAConversionOperator, TranscriptShardsOperator
 from tradewind_airflow.operators.report import NotifyPromotionOperator, NotifyRunOperator, ReportOperator
 from tradewind_airflow.operators.sweep import ChooseTrialOperator, ConfigureSweepOperator, GemmaTrialOperator
-from tradewind_airflow.sweep import sweep_params, trials_at_once
+from tradewind_airflow.sweep import mapped_trials, sweep_params
 
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
 GPUS = int(os.environ.get("TRADEWIND_TASK_GPUS") or 0)
@@ -48,13 +48,7 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["tradewind"],
     params=FORM,
-    default_args={
-        "image": IMAGE,
-        "models_dir": MODELS,
-        "retries": 1,
-        "retry_delay": timedelta(minutes=1),
-        **CALLBACKS,
-    },
+    default_args={"image": IMAGE, "models_dir": MODELS, "retries": 1, "retry_delay": timedelta(minutes=1), **CALLBACKS},
     on_failure_callback=SlackFailureNotifier(
         channel=f"{{{{ (params | default({{}})).slack_channel or '{CHANNEL}' }}}}"
     ),
@@ -68,9 +62,8 @@ with DAG(
     baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     trials = GemmaTrialOperator.partial(
-        task_id="trials", gpus=GPUS, shm_size="2g", secrets=SECRETS,
-        max_active_tis_per_dagrun=trials_at_once(GPUS), map_index_template="{{ trial }}",
-    ).expand_kwargs(configure.output)  # fmt: skip
+        task_id="trials", gpus=GPUS, shm_size="2g", secrets=SECRETS, **mapped_trials(GPUS)
+    ).expand_kwargs(configure.output)
     choose = ChooseTrialOperator(task_id="choose", trials=trials.output)
     evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     report = ReportOperator(task_id="report")
@@ -86,7 +79,8 @@ with DAG(
     tell_promotion = NotifyPromotionOperator(
         task_id="tell_promotion", registered=register.output, promoted=promote.output, trigger_rule="all_done"
     )
-    end = EmptyOperator(task_id="end", trigger_rule="none_failed")  # fails with the stages, whatever `notify` does
+    # Fails with the stages, whatever those that tell do.
+    end = EmptyOperator(task_id="end", trigger_rule="none_failed", on_execute_callback=None, on_failure_callback=None)
 
     configure >> shards >> extract >> prepare >> adapt >> trials >> choose >> evaluate >> report >> register
     prepare >> baseline >> evaluate

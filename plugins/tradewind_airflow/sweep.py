@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from airflow.sdk import Param
 
 from tradewind.errors import UserError
 from tradewind.reuse.skipped import SKIPPABLE
 from tradewind.sweep.trials import FEWEST, MOST
-from tradewind_airflow.gpus import inventory
+from tradewind_airflow.gpus import gpu_pool, inventory
 from tradewind_airflow.params import run_params
 
 PARALLEL_VARIABLE = "TRADEWIND_SWEEP_PARALLEL"
@@ -33,6 +34,20 @@ def sweep_params() -> dict[str, Param]:
     stages = [name for name in SKIPPABLE if name != "finetune"]  # the trials are that stage
     form["skip"].schema |= {"items": {"type": "string", "enum": stages}, "examples": stages}
     return {"settings": settings, **form}
+
+
+def mapped_trials(gpus: int) -> dict[str, Any]:
+    """What Airflow must know of a mapped task before any of them is made: how many at once, where, and after what.
+
+    Args:
+        gpus: how many each of them has for itself.
+    """
+    return {
+        "max_active_tis_per_dagrun": trials_at_once(gpus),
+        "map_index_template": "{{ trial }}",
+        "trigger_rule": "none_failed",  # adaptation may be turned off
+        **gpu_pool(gpus),
+    }
 
 
 def trials_at_once(gpus: int) -> int:

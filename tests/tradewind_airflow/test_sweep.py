@@ -64,6 +64,7 @@ def dag(airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setenv("TRADEWIND_GPUS", "0,1,2,3")
     monkeypatch.setenv("TRADEWIND_TASK_GPUS", "2")
+    monkeypatch.setenv("TRADEWIND_GPU_POOL", "gpus_of_this_host")
     bag = DagBag(str(project / "dags" / "trade_qa_sweep.py"))
     assert bag.import_errors == {}
     return bag.dags["trade_qa_sweep"]
@@ -71,7 +72,7 @@ def dag(airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_each_trial_has_its_share_of_the_gpus_and_a_name_in_the_grid(dag: Any) -> None:
     mapped = dag.get_task("trials")
-    assert mapped.max_active_tis_per_dagrun == 2
+    assert (mapped.max_active_tis_per_dagrun, mapped.pool, mapped.pool_slots) == (2, "gpus_of_this_host", 2)
     assert mapped.map_index_template == "{{ trial }}"
     trial = mapped.unmap(TRIAL)
     assert (trial.gpus, trial.stage, str(trial.shard), trial.shm_size) == (2, "finetune", "1/2", "2g")
@@ -115,6 +116,7 @@ def test_champion_and_versions_are_those_of_trade_qa(
         ({}, "success", "success"),
         ({"trials[1]": "failed"}, "success", "success"),
         ({"trials[1]": "skipped"}, "success", "success"),
+        ({"adapt": "skipped", "extract": "skipped"}, "success", "success"),
         ({"trials": "failed", "choose": "failed"}, "failed", "failed"),
         ({"evaluate": "failed"}, "failed", "success"),
     ],

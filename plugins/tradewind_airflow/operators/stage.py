@@ -41,7 +41,7 @@ from tradewind_airflow.containers.mounts import (
 from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.finished import finished_result
 from tradewind_airflow.gpu_choice import GpuChoice
-from tradewind_airflow.gpus import POOL_VARIABLE, inventory
+from tradewind_airflow.gpus import gpu_pool
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
 from tradewind_airflow.skipped import skipped_stages
 from tradewind_airflow.standing import standing_or_made
@@ -136,10 +136,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         stated = {*kwargs, *(kwargs.get("default_args") or {})}
         if "trigger_rule" not in stated:
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
-        pool = os.environ.get(POOL_VARIABLE)
-        if gpus and pool and not {"pool", "pool_slots"} & stated:
-            # No more than there are: Airflow lets such a task wait for ever, and here it is to fail with a reason.
-            kwargs |= {"pool": pool, "pool_slots": min(gpus, len(inventory()) or gpus)}
+        if not {"pool", "pool_slots"} & stated:
+            kwargs |= gpu_pool(gpus)
         super().__init__(
             image=image or "", mem_limit=memory, environment=dict(env or {}), mount_tmp_dir=False, **kwargs
         )
