@@ -61,4 +61,3 @@ class EndingCronTimetable(CronTriggerTimetable):
     def summary(self) -> str:
         """As the page shows it."""
         return f"{super().summary} until {self.until:%Y-%m-%d %H:%M} UTC"
-
