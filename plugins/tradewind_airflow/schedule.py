@@ -75,7 +75,9 @@ def _start(zone: Any) -> pendulum.DateTime | None:
     try:
         return pendulum.instance(datetime.fromisoformat(stated), tz=zone)
     except ValueError:
-        raise UserError(f"{START}: '{stated}' is no date; write one such as 2026-12-01 or 2026-12-01T02:00") from None
+        raise UserError(
+            f"{START}: '{stated}' is no date; write one such as 2026-12-01 or 2026-12-01T02:00"
+        ) from None
 
 
 def _runs() -> int | None:

@@ -61,3 +61,4 @@ class EndingCronTimetable(CronTriggerTimetable):
     def summary(self) -> str:
         """As the page shows it."""
         return f"{super().summary} until {self.until:%Y-%m-%d %H:%M} UTC"
+

@@ -117,8 +117,9 @@ class TriggerForm:
         self._dialog.get_by_role("button", name=name, exact=True).click()
 
     def fill(self, title: str, value: str) -> None:
-        """Write into the field of the open section."""
-        field = self._dialog.get_by_label(re.compile(rf"^{re.escape(title)}( \*|\*)?$"))
+        """Write into the field of that title in the open section; Airflow ties not each label to its field."""
+        label = self._page.locator("label", has_text=re.compile(rf"^{re.escape(title)}\b"))
+        field = self._dialog.get_by_role("group").filter(has=label).locator("input:visible")
         field.fill(value)
         field.press("Tab")
 

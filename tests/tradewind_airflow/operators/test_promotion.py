@@ -137,11 +137,7 @@ def test_the_finished_model_is_an_asset_with_its_scores(
     first = facts["scores"][0]
     group = read_report(registry.version("v1").path / "report.json").scores.groups[0]
     gain = group.metric(group.headline).comparisons["base"]
-    assert (first["kind"], first["metric"], first["n"]) == (
-        group.kind,
-        group.headline,
-        group.metric(group.headline).scored,
-    )
+    assert (first["kind"], first["metric"], first["n"]) == (group.kind, group.headline, group.metric(group.headline).scored)
     assert (first["difference"], first["low"], first["high"]) == (gain.difference, gain.low, gain.high)
     assert first["tuned"] == group.metric(group.headline).mean["tuned"]
 
