@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from playwright.sync_api import Frame, FrameLocator, Locator, Page, expect
+from playwright.sync_api import Frame, FrameLocator, Locator, Page, ViewportSize, expect
 
 from airflow_stack.site import Site
 from airflow_stack.users import User
 from tradewind_airflow.local.run import DAG_ID
 
 SCREENSHOTS = "TRADEWIND_SCREENSHOTS"
-SIZE = {"width": 1280, "height": 800}
+SIZE = ViewportSize(width=1280, height=800)
 LARGEST = 300_000  # bytes of a picture; the README shows them
 _RUN_ID = re.compile(r"/runs/([^/?]+)")
 _HUE = re.compile(r"oklch\([\d.]+ [\d.]+ ([\d.]+)\)")
@@ -117,8 +117,9 @@ class TriggerForm:
         self._dialog.get_by_role("button", name=name, exact=True).click()
 
     def fill(self, title: str, value: str) -> None:
-        """Write into the field of the open section."""
-        field = self._dialog.get_by_label(re.compile(rf"^{re.escape(title)}( \*|\*)?$"))
+        """Write into the field of that title in the open section; Airflow ties not each label to its field."""
+        label = self._page.locator("label", has_text=re.compile(rf"^{re.escape(title)}\b"))
+        field = self._dialog.get_by_role("group").filter(has=label).locator("input:visible")
         field.fill(value)
         field.press("Tab")
 

@@ -65,6 +65,7 @@ class SiteHome(LocalHome):
         return {name: own[name] for name in own if not name.startswith(("TRADEWIND_", *_FOREIGN))} | {
             "TRADEWIND_HOME": str(self.path),
             "TRADEWIND_TASK_GPUS": "0",
+            "TRADEWIND_SCHEDULE": "none",  # runs are the tests' own, whatever the time of day
         }
 
 

@@ -17,7 +17,7 @@ from tradewind_airflow.local.run import DagRun
 CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
           "--disable-component-update", "--disable-sync"]  # fmt: skip
-_LIMIT = 30_000  # ms; two cores train, serve and draw at once
+_LIMIT = 60_000  # ms; two cores train, serve and draw at once
 # Seconds of training each, from the samples in English, so that the embedded encoder can judge them.
 QUICK = """
 adapt: {enabled: false}

@@ -96,11 +96,14 @@ def test_the_others_turn_green(site: Site, night: DagRun, as_user: AsUser) -> No
     assert states["prepare"] == "skipped"
     for task in ("configure", "shards", "baseline", "finetune", "evaluate", "report", "register"):
         assert states[task] == "success", states
-    for task, state in states.items():
-        wait_for(
-            lambda task=task, state=state: airflow.colour(night.run_id, task) == COLOURS[state],
-            f"{task}, which is {state}, is {COLOURS[state]} in the grid",
-        )
+    expected = {task: COLOURS[state] for task, state in states.items()}
+    seen = {}
+
+    def as_expected() -> bool:
+        seen.update({task: airflow.colour(night.run_id, task) for task in expected})
+        return seen == expected
+
+    wait_for(as_expected, "the grid has a colour for each state")
     airflow.picture("grid")
 
 
@@ -126,7 +129,7 @@ def test_files_shows_the_run_and_hands_out_its_files(
     airflow.picture("files")
     tab.get_by_role("link", name="report/").click()
     with airflow.page.expect_download() as started:
-        tab.get_by_role("link", name="report.json").click()
+        tab.get_by_role("link", name="report.json").press("Enter")
     file = tmp_path / "report.json"
     started.value.save_as(file)
     assert started.value.suggested_filename == "report.json"

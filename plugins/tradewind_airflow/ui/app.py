@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from tradewind_airflow.ui import compare, files, models, pages, pipelines, progress, report, run
-from tradewind_airflow.ui.access import LOGIN
+from tradewind_airflow.ui.access import LOGIN, has_no_nul
 from tradewind_airflow.ui.headers import SafeHeaders
 
 
 def create_app() -> FastAPI:
     """All routes, each behind Airflow's login and its own permission; none that changes anything."""
-    app = FastAPI(title="Tradewind", dependencies=[LOGIN], openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Tradewind", dependencies=[LOGIN, Depends(has_no_nul)], openapi_url=None, docs_url=None, redoc_url=None
+    )
     for part in (pages, pipelines, models, compare, run, report, files, progress):
         app.include_router(part.router)
     app.add_middleware(SafeHeaders)
