@@ -17,7 +17,7 @@ from tradewind.registry.card import model_card
 from tradewind.registry.gate import Decision, Difference, decide
 from tradewind.registry.history import Move, taken_back
 from tradewind.registry.placing import files_below, place_file, place_tree
-from tradewind.registry.store import Registry
+from tradewind.registry.store import Change, Registry
 from tradewind.registry.version import (
     CARD,
     CHAMPION_INPUT,
@@ -162,13 +162,9 @@ def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
         version = _known(registry, run)
         if version is None:
             _stop_if_nothing_new(registry, run)
-            version = _publish(registry, run)
-    record = version.record
+            version = _publish(registry, run, who=who)
     with registry.changing("register") as change:
-        # Once only: a cleared task must not undo a rollback.
-        reason = taken_back(registry.history(), record.model_sha256, version.name)
-        if record.decision.promote and not record.approval and not reason and registry.champion_name() == record.parent:
-            change.point_to(version.name, "promote", who=who, why=record.decision.reasons)
+        reason = _promote(registry, change, version, who=who)
         change.retire(run.config.registry.keep)
         return Registered(version, registry.champion_name() == version.name, run.config, reason)
 
@@ -195,7 +191,17 @@ def _stop_if_nothing_new(registry: Registry, run: Run) -> None:
             )
 
 
-def _publish(registry: Registry, run: Run) -> Version:
+def _promote(registry: Registry, change: Change, version: Version, *, who: str) -> str | None:
+    """Have the pointer move where the gate said so; returns why it must not, if the version was taken back."""
+    record = version.record
+    # Once only: a cleared task must not undo a rollback.
+    reason = taken_back(registry.history(), record.model_sha256, version.name)
+    if record.decision.promote and not record.approval and not reason and registry.champion_name() == record.parent:
+        change.point_to(version.name, "promote", who=who, why=record.decision.reasons)
+    return reason
+
+
+def _publish(registry: Registry, run: Run, *, who: str) -> Version:
     with registry.making() as folder:
         place_tree(run.run_dir.path / run.finetune.outputs["model"].path, folder / MODEL)
         for name in REPORTS:
@@ -210,7 +216,8 @@ def _publish(registry: Registry, run: Run) -> Version:
         files = {f"{MODEL}/{path.as_posix()}": made for path, made in model.items()}
         files |= {name: FileSum.of(folder / name) for name in (*REPORTS, CONFIG, EXPOSURE)}
         difference = run.difference()
-        # The gate decides and the version appears while nobody else can move the pointer.
+        # The gate decides, the version appears and the pointer moves while nobody else can move it: of two runs that
+        # are registered at once the second is compared with the first.
         with registry.changing("register") as change:
             champion = registry.champion()
             record = VersionRecord(
@@ -233,7 +240,9 @@ def _publish(registry: Registry, run: Run) -> Version:
             write_atomically(folder / CARD, model_card(record, run.report, run.config, run.prepare.metrics))
             record = record.model_copy(update={"files": files | {CARD: FileSum.of(folder / CARD)}})
             write_atomically(folder / RECORD, record.model_dump_json(indent=1))
-            return change.publish(folder, record.name)
+            version = change.publish(folder, record.name)
+            _promote(registry, change, version, who=who)
+            return version
 
 
 def _decide(run: Run, champion: Version | None, difference: Difference, moves: list[Move]) -> Decision:
