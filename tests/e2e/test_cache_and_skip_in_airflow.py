@@ -75,7 +75,7 @@ class Night:
     def outcomes(self) -> dict[str, str]:
         return {stage: result.status for stage, result in self.results().items()}
 
-    def log(self, task_id: str = "**") -> str:
+    def log(self, task_id: str = "*") -> str:
         return "".join(path.read_text() for path in sorted(self._logs.glob(f"task_id={task_id}/**/attempt=*.log")))
 
     def clear(self, server: Server, task_id: str) -> None:
