@@ -158,7 +158,7 @@ def test_the_login_cookie_does_not_travel_from_other_sites(client: Any) -> None:
 def test_what_is_no_dag_id_names_no_folder(get: Any, run: RunDir, dag_id: str) -> None:
     answer = get("/tradewind/api/models", dag_id=dag_id)
     assert answer.status_code == 404
-    assert answer.json() == {"detail": "no such DAG"}
+    assert answer.json()["detail"].startswith("no such DAG")
 
 
 def test_of_two_dag_ids_the_guarded_one_is_the_one_shown(client: Any, run: RunDir) -> None:
