@@ -203,6 +203,6 @@ def _model_changed(stage: Stage, config: RunConfig, result: StageResult) -> str 
     began = datetime.fromisoformat(result.started_at).timestamp()
     for name in (config.model.model_name_or_path, named.get(stage, "embedded:")):
         folder = local_model(name)
-        if folder is not None and any(path.stat().st_ctime >= began for path in folder.rglob("*")):
+        if folder is not None and any(path.stat().st_ctime >= began for path in folder.rglob("*") if path.exists()):
             return f"{folder}: was written to meanwhile"
     return None

@@ -30,6 +30,7 @@ from tradewind.models import base_source
 from tradewind.preflight import server_key
 from tradewind.reuse.documents import DOCUMENTS, texts_of
 from tradewind.reuse.hashes import FileHashes
+from tradewind.reuse.index import results_folder
 from tradewind.shard import WHOLE
 from tradewind.sources.location import locate_documents
 from tradewind.stages.stage_run import StageRun, StageSkipped
@@ -44,7 +45,7 @@ def run(stage: StageRun) -> None:
         raise StageSkipped("the recipe draws no pairs from running text (it has no block extract)")
     server_key(config, "extract")
     data_dir = locate_documents(stage.config.data_dir)
-    with FileHashes() as hashes:
+    with FileHashes(results_folder(stage.run_dir)) as hashes:
         documents = texts_of(stage.config, hashes)
     cut = list(_chunks(stage, config, data_dir))
     check_groups(cut, stage.config, data_dir)

@@ -22,6 +22,7 @@ from tradewind.kinds import KINDS
 from tradewind.preflight import check_recipe
 from tradewind.reuse.documents import DOCUMENTS, documents_of
 from tradewind.reuse.hashes import FileHashes
+from tradewind.reuse.index import results_folder
 from tradewind.sources import drawn, iter_documents, with_pairs
 from tradewind.sources.folder import PAIRS
 from tradewind.sources.limit import limited
@@ -92,7 +93,7 @@ def run(stage: StageRun) -> None:
     folder = stage.work / "reading"
     shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed
     folder.mkdir()
-    with FileHashes() as hashes:
+    with FileHashes(results_folder(stage.run_dir)) as hashes:
         documents = documents_of(stage.config, hashes)
         prepared = prepare(stage.config, folder, [stage.input(name) for name in stage.inputs])
         if documents_of(stage.config, hashes) == documents:
@@ -116,8 +117,8 @@ def run(stage: StageRun) -> None:
 
 def left_out(entries: int, passages: int) -> str:
     """What a trial did not take, in words; empty where it took all."""
-    counts = {"entries": entries, "passages": passages}
-    told = " and ".join(f"{count} {name}" for name, count in counts.items() if count)
+    named = ((entries, "entry", "entries"), (passages, "passage", "passages"))
+    told = " and ".join(f"{count} {one if count == 1 else many}" for count, one, many in named if count)
     return f"{told} left out by data.max_records" if told else ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -34,25 +33,29 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def _wait_until_old(path: Path) -> None:
-    """A file's ctime cannot be set: only time makes it old."""
-    while time.time_ns() - path.stat().st_ctime_ns < module._FRESH:
-        time.sleep(0.05)
+@pytest.fixture
+def old(monkeypatch: pytest.MonkeyPatch, file: Path) -> Path:
+    """The file, as if it had not changed for long: its ctime cannot be set."""
+    monkeypatch.setattr(module, "_FRESH", -(10**9))
+    return file
 
 
-def test_an_old_file_is_read_once_in_all_runs(tmp_path: Path, file: Path, reads: list[Path]) -> None:
-    _wait_until_old(file)
+def test_an_old_file_is_read_once_in_all_runs(tmp_path: Path, old: Path, reads: list[Path]) -> None:
     for _ in range(3):
         with FileHashes(tmp_path) as hashes:
-            assert hashes.of(file) == hashes.of(file) == sha256_of(file)
-    assert reads == [file]
-    file.write_text("other")  # of the same length
+            assert hashes.of(old) == hashes.of(old) == sha256_of(old)
+    assert reads == [old]
+
+
+@pytest.mark.parametrize("text", ["other", "longer than before"])
+def test_a_file_that_changed_is_read_again(tmp_path: Path, old: Path, text: str) -> None:
     with FileHashes(tmp_path) as hashes:
-        assert hashes.of(file) == sha256_of(file)
-    file.write_text("third")
-    os.utime(file, ns=(0, 0))
+        before = hashes.of(old)
+        old.write_text(text)
+        os.utime(old, ns=(1, 1))
+        assert before != hashes.of(old) == sha256_of(old)
     with FileHashes(tmp_path) as hashes:
-        assert hashes.of(file) == sha256_of(file)
+        assert hashes.of(old) == sha256_of(old)
 
 
 def test_a_file_that_was_just_written_is_read_each_time(tmp_path: Path, file: Path, reads: list[Path]) -> None:
@@ -62,17 +65,16 @@ def test_a_file_that_was_just_written_is_read_each_time(tmp_path: Path, file: Pa
     assert reads == [file, file]
 
 
-def test_a_file_that_was_replaced_with_its_old_time_is_read_again(tmp_path: Path, file: Path) -> None:
+def test_a_file_that_was_replaced_with_its_old_time_is_read_again(tmp_path: Path, old: Path) -> None:
     """As `rsync -a` or `mv` of another copy do."""
-    _wait_until_old(file)
     with FileHashes(tmp_path) as hashes:
-        hashes.of(file)
+        hashes.of(old)
     other = tmp_path / "other"
     other.write_text("other")
-    os.utime(other, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
-    other.replace(file)
+    os.utime(other, ns=(old.stat().st_atime_ns, old.stat().st_mtime_ns))
+    other.replace(old)
     with FileHashes(tmp_path) as hashes:
-        assert hashes.of(file) == sha256_of(file)
+        assert hashes.of(old) == sha256_of(old)
 
 
 @pytest.mark.parametrize("content", [b"no database", b""])

@@ -160,7 +160,7 @@ def test_a_cleared_task_whose_result_stood_in_takes_it_from_the_cache_or_runs(ni
     assert run.task("finetune") == "cached"
     changed = night(finetune__learning_rate=1e-3)
     changed.run(skip=["finetune"])
-    after = ("finetune", "evaluate", "report")
+    after: tuple[Stage, ...] = ("finetune", "evaluate", "report")
     assert changed.run(*after) == dict.fromkeys(after, "made")
     assert changed.consistent()
 
