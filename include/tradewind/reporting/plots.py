@@ -91,6 +91,7 @@ def score_picture(scores: Scores) -> bytes:
         means.set_yticks(range(len(labels)), labels)
         means.set_ylim(len(labels) - 0.4, -0.6)
         means.set_xlim(0, 1.03)
+        means.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])  # the two panels' numbers must not touch
         means.set_xlabel("mean score")
         gains.axvline(0, color="black", lw=1, linestyle=":")
         gains.set_xlabel(f"gain of tuned, {level:.0%} interval\nright of the line: better".replace("%", " %"))

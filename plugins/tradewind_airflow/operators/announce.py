@@ -29,7 +29,7 @@ class AnnounceRunOperator(TellOperator):
         """
         about = self._about(context)
         place = self._place(about)
-        message = started(about, who_triggered(context.get("dag_run")), again=place.thread is not None)
+        message = started(about, who_triggered(context.get("dag_run")), again=context["ti"].try_number > 1)
         self._log(message)
         try:
             place.post(message)

@@ -38,7 +38,7 @@ PICTURE = "scores.png"
 
 
 class ReportOperator(StageOperator):
-    """Publish `report/report.json`, `report.md` and `report.html`."""
+    """Publish `report/report.json`, `report.md`, `report.html` and `scores.png`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(stage="report", **kwargs)
@@ -84,8 +84,10 @@ class NotifyRunOperator(TellOperator):
         about, states = self._about(context), self._states(context)
         place = self._place(about)
         place.keep(told=False, failures=(), asks=None)
-        if tasks := self._failed(context, states, self.tell_task_ids):
-            waiting = [task_id for task_id in not_run(states, task_order(context)) if task_id not in self.tell_task_ids]
+        waiting = [task_id for task_id in not_run(states, task_order(context)) if task_id not in self.tell_task_ids]
+        tasks = self._failed(context, states, self.tell_task_ids)
+        if tasks or waiting:  # the latter alone where a task that tells has others after it
+            tasks = tasks or self._failed(context, states, ())
             self._send(place, failed(about, tasks, waiting=waiting, mention=mention_of(self.mention)))
             place.keep(told=True, failures=tuple(task.name for task in tasks))
             return

@@ -37,7 +37,7 @@ class TellOperator(BaseOperator):
     def __init__(
         self,
         *,
-        channel: str = "{{ params.slack_channel }}",
+        channel: str = "{{ params.slack_channel or '#tradewind' }}",
         run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
         slack_conn_id: str = CONNECTION,
         base_url: str | None = None,

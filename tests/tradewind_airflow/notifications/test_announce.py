@@ -19,9 +19,9 @@ from tradewind_airflow.notifications.thread import Thread, read_thread
 from tradewind_airflow.operators.announce import AnnounceRunOperator
 
 
-def announce(night: Night) -> None:
+def announce(night: Night, try_number: int = 1) -> None:
     AnnounceRunOperator(task_id="announce", channel="#tradewind", run_dir=str(night.path)).execute(
-        night.context("announce")  # type: ignore[arg-type]
+        night.context("announce", try_number=try_number)  # type: ignore[arg-type]
     )
 
 
@@ -83,7 +83,7 @@ def test_a_cleared_run_goes_on_in_its_thread_and_nothing_counts_as_told(slack: S
     first = read_thread(night.path)
     assert first is not None
     (night.path / "slack.json").write_text(first.model_copy(update={"told": True}).model_dump_json())
-    announce(night)
+    announce(night, try_number=2)
     again = slack.messages[1]
     assert (again["text"], again["thread_ts"], again["channel"]) == ("tiny: run started again", first.ts, "C00000002")
     assert again["reply_broadcast"] is False

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from airflow.sdk import DAG
 from airflow.sdk.execution_time.callback_supervisor import execute_callback
 from airflow.serialization.serialized_objects import DagSerialization

@@ -169,7 +169,9 @@ def test_the_judges_drift_stands_with_the_verdict_and_not_among_the_warnings(rep
     assert "it fell to" not in told
     assert [f"warning {number}" in told for number in range(7)] == [True] * 5 + [False] * 2
     assert told.endswith("\n… and 2 more")
+    assert any("7 warnings in the thread" in text for text in first)
     few = judged.model_copy(update={"warnings": warnings[-1:]})
+    assert not any("in the thread" in text for text in _markdown(result(few, ABOUT, NOTHING)))
     assert not any("*Warnings*" in text for text in _markdown(details(few, NOTHING, examples=False)))
 
 

@@ -159,6 +159,17 @@ def test_several_failures_each_have_their_log_in_the_pipelines_order(slack: Slac
     assert message["channel"] == "#tradewind"
 
 
+@pytest.mark.parametrize(
+    ("after", "text"), [("upstream_failed", "tiny: announce failed"), ("success", "tiny: no scores")]
+)
+def test_a_task_that_only_tells_fails_nothing_unless_others_had_to_wait_for_it(
+    slack: SlackServer, night: Night, after: str, text: str
+) -> None:
+    night.ended(announce="failed", prepare=after)
+    notify(night)
+    assert slack.messages[0]["text"] == text
+
+
 def test_nothing_new_is_one_short_message(slack: SlackServer, night: Night, tmp_path: Path) -> None:
     night.scored()
     night.standing("cached", "prepare", "finetune", "evaluate", "report")

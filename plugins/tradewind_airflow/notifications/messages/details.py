@@ -8,6 +8,7 @@ from tradewind.reporting.contract import Example, Report
 from tradewind.reporting.notes import judge_line, notes
 from tradewind.scores import Scores
 from tradewind_airflow.notifications.message import Message, bullets, context, message, said, section
+from tradewind_airflow.notifications.messages.result import warnings_of
 from tradewind_airflow.notifications.outcome import Outcome, duration
 
 _WARNINGS, _WARNING = 5, 500  # so many fit into a section
@@ -22,10 +23,7 @@ def details(report: Report, outcome: Outcome, *, examples: bool) -> Message:
         examples: whether questions and answers may be quoted.
     """
     scores = report.scores
-    drift = scores.judge_record.drift if scores.judge_record else None
-    # The judge's drift is a warning too, and is told with the verdict.
-    warnings = [warning for warning in report.warnings if not drift or drift not in warning]
-    noted = notes(scores)
+    warnings, noted = warnings_of(report), notes(scores)
     return message(
         f"{report.recipe}: how it was made",
         section(f"*Stages*\n{_stages(outcome)}"),

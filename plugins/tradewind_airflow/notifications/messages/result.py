@@ -53,8 +53,7 @@ def result(
     scores = report.scores
     waits = f", {approval.version} waits for approval" if approval else ""
     title = f"{report.recipe}: {scores.verdict}{waits}"
-    drift = scores.judge_record.drift if scores.judge_record else None
-    warned = len(report.warnings)
+    drift, warned = drift_of(scores), len(warnings_of(report))
     return message(
         f"{title}{'' if approval or not promotion else f', {promotion}'}",
         header(f"{MARKS[scores.verdict]} {title}"),
@@ -75,6 +74,17 @@ def result(
         ),
         table=table(scores),
     )
+
+
+def drift_of(scores: Scores) -> str | None:
+    """What is told of the judge with the verdict itself."""
+    return scores.judge_record.drift if scores.judge_record else None
+
+
+def warnings_of(report: Report) -> list[str]:
+    """The others: the judge's drift is a warning, too."""
+    drift = drift_of(report.scores)
+    return [warning for warning in report.warnings if not drift or drift not in warning]
 
 
 def table(scores: Scores) -> Table:
