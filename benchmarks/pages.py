@@ -7,6 +7,8 @@ Prints milliseconds. The first answer is the first that the process gives at all
 system holds them.
 """
 
+# ruff: noqa: TID251 - measured in a real Airflow
+
 from __future__ import annotations
 
 import argparse

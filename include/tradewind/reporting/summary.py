@@ -43,9 +43,9 @@ class GroupSummary(Contract):
             tuned=_rounded(score.mean.get("tuned")),
             champion=_rounded(score.mean.get("champion")),
             floor=_rounded(score.floor.get("tuned")),
-            difference=_rounded(found and found.difference),
-            low=_rounded(found and found.low),
-            high=_rounded(found and found.high),
+            difference=_rounded(found.difference if found else None),
+            low=_rounded(found.low if found else None),
+            high=_rounded(found.high if found else None),
         )
 
 

@@ -3,9 +3,10 @@
 No route of ours changes anything, so a page of another site has nothing to post to: every method but GET is answered
 with 405. What our pages change (a task's state) goes through Airflow's REST API. That a foreign page cannot do the
 same with a visitor's login was read in Airflow 3.3.2: its login cookie `_token` is `SameSite=Lax` and `HttpOnly`
-(`auth/managers/simple/routes/login.py`, `auth/middlewares/refresh_token.py`), so a browser sends it along with no
-PATCH from another site; and PATCH needs a CORS preflight, which Airflow answers with permission only for the origins
-of `[api] access_control_allow_origins`, none by default (`core_api/app.py`; `*` is refused at start).
+(`auth/managers/simple/routes/login.py`, `auth/middlewares/refresh_token.py`; of FAB's, `www/views.py`), so a browser
+sends it along with no PATCH from another site; and PATCH needs a CORS preflight, which Airflow answers with permission
+only for the origins of `[api] access_control_allow_origins`, none by default (`core_api/app.py`; `*` is refused at
+start).
 """
 
 from __future__ import annotations

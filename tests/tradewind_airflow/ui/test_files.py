@@ -152,10 +152,10 @@ def test_a_download_tells_its_size_and_goes_on_where_it_ended(run: RunDir, downl
     assert downloaded(path, headers={"Range": "bytes=9999999-"}).status_code == 416
 
 
-@pytest.mark.parametrize("name", ["보고서 1.txt", 'quote".txt', "semi;colon.txt", "line\nbreak.txt", "-rf.txt", "%41.txt"])
-def test_a_files_name_comes_as_it_is_and_breaks_no_header(
-    run: RunDir, listed: Any, downloaded: Any, name: str
-) -> None:
+@pytest.mark.parametrize(
+    "name", ["보고서 1.txt", 'quote".txt', "semi;colon.txt", "line\nbreak.txt", "-rf.txt", "%41.txt"]
+)
+def test_a_files_name_comes_as_it_is_and_breaks_no_header(run: RunDir, listed: Any, downloaded: Any, name: str) -> None:
     from urllib.parse import unquote
 
     (run.path / "prepare" / name).write_text("text")

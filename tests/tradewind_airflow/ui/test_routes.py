@@ -36,10 +36,12 @@ def routes(client: Any) -> list[APIRoute]:
 
 
 def _address(route: APIRoute) -> tuple[str, dict[str, str]]:
-    needed = [field.name for field in route.dependant.query_params if field.field_info.is_required()]
+    takes = route.dependant  # codespell:ignore dependant
+    needed = [field.name for field in takes.query_params if field.field_info.is_required()]
     path = route.path
-    for field in route.dependant.path_params:
-        path = path.replace(f"{{{field.name}}}", VALUES[field.name]).replace(f"{{{field.name}:path}}", VALUES[field.name])
+    for field in takes.path_params:
+        for place in (f"{{{field.name}}}", f"{{{field.name}:path}}"):
+            path = path.replace(place, VALUES[field.name])
     return f"/tradewind{path}", {name: VALUES[name] for name in needed}
 
 
@@ -73,9 +75,7 @@ def test_who_may_not_read_runs_gets_403(client: Any, routes: list[APIRoute], run
     assert set(found.values()) == {403}
 
 
-def test_who_may_not_read_tasks_gets_403_of_what_shows_them(
-    client: Any, routes: list[APIRoute], run: RunDir
-) -> None:
+def test_who_may_not_read_tasks_gets_403_of_what_shows_them(client: Any, routes: list[APIRoute], run: RunDir) -> None:
     found = _statuses(client, routes, "without_tasks")
     assert {path for path, status in found.items() if status == 403} == OF_TASKS
 
@@ -130,7 +130,10 @@ def test_every_answer_tells_the_browser_to_be_careful(client: Any, routes: list[
 
 def test_a_page_of_another_site_is_not_let_in(client: Any, run: RunDir) -> None:
     """Neither to us, nor to Airflow's route that skips a task: the preflight that a browser sends first is refused."""
-    for path in (f"/tradewind/api/models?dag_id={DAG_ID}", f"/api/v2/dags/{DAG_ID}/dagRuns/{RUN_ID}/taskInstances/report"):
+    for path in (
+        f"/tradewind/api/models?dag_id={DAG_ID}",
+        f"/api/v2/dags/{DAG_ID}/dagRuns/{RUN_ID}/taskInstances/report",
+    ):
         asks = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "PATCH"}
         answer = client.options(path, headers=asks)
         assert answer.status_code == 405
@@ -139,9 +142,12 @@ def test_a_page_of_another_site_is_not_let_in(client: Any, run: RunDir) -> None:
 
 def test_the_login_cookie_does_not_travel_from_other_sites(client: Any) -> None:
     """What skipping by Airflow's API rests on; looked up in the Airflow that is installed."""
+    from starlette.testclient import TestClient
+
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
-        answer = client.get("/auth/token/login", follow_redirects=False)
+        # A browser of its own: the others must not get its cookie.
+        answer = TestClient(client.app).get("/auth/token/login", follow_redirects=False)
     cookie = answer.headers["set-cookie"].lower()
     assert cookie.startswith("_token=")
     assert "samesite=lax" in cookie

@@ -42,7 +42,9 @@ def test_what_it_was_asked_to_do_comes_from_run_json(run: RunDir, triggered: Tri
     config = resolve("tiny", "embedded:ko", 7)
     write_settings(
         run,
-        RunSettings(job_id=f"{DAG_ID}/{RUN_ID}", config=config, skip=("adapt",), force=True, version="0", resolved_at=""),
+        RunSettings(
+            job_id=f"{DAG_ID}/{RUN_ID}", config=config, skip=("adapt",), force=True, version="0", resolved_at=""
+        ),
     )
     body = shown()
     assert (body["recipe"], body["seed"], body["skip"], body["force"]) == ("tiny", 7, ["adapt"], True)
