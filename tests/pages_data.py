@@ -117,9 +117,7 @@ def run_going_on(**others: Any) -> Json:
             stage("evaluate", None),
             stage("report", None),
         ],
-        state="running",
-        skip=["prepare"],
-        **others,
+        **({"state": "running", "skip": ["prepare"]} | others),
     )
 
 
@@ -127,7 +125,7 @@ def run_ended(**others: Any) -> Json:
     """With a report."""
     names = ("extract", "prepare", "adapt", "finetune", "baseline", "evaluate", "report")
     made = [stage(name, "success", seconds=10.0 * at) for at, name in enumerate(names)]
-    return _run_of(made, state="success", has_report=True, report_of=RUN, **others)
+    return _run_of(made, **({"state": "success", "has_report": True, "report_of": RUN} | others))
 
 
 def run_failed() -> Json:
@@ -156,16 +154,17 @@ def _run_of(stages: list[Json], **others: Any) -> Json:
 
 
 REPORT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Report</title>
-<style>body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }</style></head>
-<body><h1>Fine-tuning report</h1><p>better: every interval is above 0.</p><script>parent.hacked = 1</script></body></html>
+<style>body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }</style>
+</head><body><h1>Fine-tuning report</h1><p>better: every interval is above 0.</p>
+<script>parent.hacked = 1</script></body></html>
 """
-REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
 def entry(name: str, size: int | None = None) -> Json:
     """A file of so many bytes, or a folder."""
     kind = "folder" if size is None else "file"
-    return {"name": name, "kind": kind, "bytes": size or 0, "modified": "2026-11-20T02:31:07+00:00"}
+    return {"name": name, "kind": kind, "bytes": size, "modified": "2026-11-20T02:31:07+00:00"}
 
 
 def files(path: str) -> Json:
@@ -180,14 +179,8 @@ def files(path: str) -> Json:
 
 def training(step: int = 120, state: str = "running", **others: Any) -> Json:
     """A training of 500 steps, at one of them."""
-    curve = [
-        {
-            "step": at,
-            "loss": 0.6 + 3.2 * math.exp(-at / 60) + 0.05 * math.sin(at),
-            "learning_rate": 2e-4 * (1 - at / 500),
-        }
-        for at in range(5, step + 1, 5)
-    ]
+    rows = [(at, 0.6 + 3.2 * math.exp(-at / 60) + 0.05 * math.sin(at)) for at in range(5, step + 1, 5)]
+    curve = [{"step": at, "loss": loss, "learning_rate": 2e-4 * (1 - at / 500)} for at, loss in rows]
     progress = {
         "stage": "finetune",
         "step": step,

@@ -1,7 +1,7 @@
 """A server of the plugin's static pages with canned data, for tests and for work on the pages without Airflow.
 
-`python tests/pages_server.py --runs 1000` serves them by hand. They are mounted below a path of their own, as an Airflow
-behind a proxy is, and come with the policy that the pages have to do with.
+`python tests/pages_server.py --runs 1000` serves them by hand. They are mounted below a path of their own, as an
+Airflow behind a proxy is, and come with the policy that the pages have to do with.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +25,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
+ALWAYS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript"}
 NO_ANSWER = 0
 """A status: the connection is closed without a word."""
@@ -63,7 +72,7 @@ class PagesServer:
         self.patch: Answer = lambda _: (200, {"task_instances": [], "total_entries": 0})
         """Of Airflow's own API."""
         self.calls: list[Call] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._http = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
         self.url = f"http://127.0.0.1:{self._http.server_port}{MOUNT}"
 
     def __enter__(self) -> Self:
@@ -87,62 +96,59 @@ class PagesServer:
         """The requests to a route below `api` so far."""
         return [call for call in self.calls if call.path == f"/tradewind/api/{route}"]
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:
-                address = urlsplit(self.path)
-                path = address.path.removeprefix(MOUNT)
-                _, _, area, name = [*path.split("/", 3), "", "", ""][:4]
-                if area == "api":
-                    self._data(name, path, dict(parse_qsl(address.query)))
-                elif area == "pages":
-                    self._file(STATIC / f"{name}.html")
-                elif area == "static":
-                    self._file(STATIC / name)
-                else:
-                    self._send(200, "text/html", b"<!doctype html><title>Elsewhere</title>")
+    def __init__(self, server: PagesServer, *connection: Any) -> None:
+        self._pages = server
+        super().__init__(*connection)
 
-            def do_PATCH(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                path = self.path.removeprefix(MOUNT)
-                server.calls.append(Call("PATCH", unquote(path), {}, body))
-                self._json(*server.patch({}))
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        path = address.path.removeprefix(MOUNT)
+        _, _, area, name = [*path.split("/", 3), "", "", ""][:4]
+        if area == "api":
+            self._data(name, path, dict(parse_qsl(address.query)))
+        elif area == "pages":
+            self._file(STATIC / f"{name}.html")
+        elif area == "static":
+            self._file(STATIC / name)
+        else:
+            self._send(200, TYPES[".html"], b"<!doctype html><title>Airflow</title>", {"Content-Security-Policy": ""})
 
-            def _data(self, name: str, path: str, query: Query) -> None:
-                server.calls.append(Call("GET", path, query, None))
-                if name == "report":
-                    policy = {"Content-Security-Policy": data.REPORT_POLICY}
-                    self._send(200, TYPES[".html"], data.REPORT.encode(), policy)
-                elif name == "files/download":
-                    self._send(200, "text/plain", b"one file", {"Content-Disposition": "attachment"})
-                else:
-                    self._json(*server.answers[name](query))
+    def do_PATCH(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self._pages.calls.append(Call("PATCH", unquote(self.path.removeprefix(MOUNT)), {}, body))
+        self._json(*self._pages.patch({}))
 
-            def _file(self, path: Path) -> None:
-                self._send(200, TYPES[path.suffix], path.read_bytes(), {"Content-Security-Policy": POLICY})
+    def _data(self, name: str, path: str, query: Query) -> None:
+        self._pages.calls.append(Call("GET", path, query, None))
+        if name == "report":
+            self._send(200, TYPES[".html"], data.REPORT.encode(), {"Content-Security-Policy": data.REPORT_POLICY})
+        elif name == "files/download":
+            self._send(200, "text/plain", b"one file", {"Content-Disposition": "attachment"})
+        else:
+            self._json(*self._pages.answers[name](query))
 
-            def _json(self, status: int, body: Any) -> None:
-                if status == NO_ANSWER:
-                    self.close_connection = True
-                    return
-                self._send(status, "application/json", json.dumps(body).encode())
+    def _file(self, path: Path) -> None:
+        self._send(200, TYPES[path.suffix], path.read_bytes(), {"Content-Security-Policy": POLICY})
 
-            def _send(self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
-                self.send_response(status)
-                every = {"Content-Type": kind, "Content-Length": str(len(body)), "X-Content-Type-Options": "nosniff"}
-                for key, value in (every | (headers or {})).items():
-                    self.send_header(key, value)
-                self.end_headers()
-                self.wfile.write(body)
+    def _json(self, status: int, body: Any) -> None:
+        if status == NO_ANSWER:
+            self.close_connection = True
+            return
+        self._send(status, "application/json", json.dumps(body).encode())
 
-            def log_message(self, *_: object) -> None:
-                pass
+    def _send(self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for key, value in (ALWAYS | {"Content-Type": kind, "Content-Length": str(len(body))} | (headers or {})).items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body)
 
-        return Handler
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 if __name__ == "__main__":

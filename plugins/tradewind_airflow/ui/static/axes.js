@@ -16,7 +16,8 @@ export function roundTicks(low, high, wanted) {
 
 /** The values' range with some room; never flat. */
 export function rangeOf(values) {
-  let low = Infinity, high = -Infinity;
+  let low = Infinity,
+    high = -Infinity;
   for (const value of values) {
     if (!Number.isFinite(value)) continue;
     low = Math.min(low, value);

@@ -4,12 +4,16 @@ const WORDS = {
   401: ["You are logged out", "Reload Airflow's page to log in again, then open this tab once more."],
   403: ["You may not read this", "Ask who runs this Airflow for the right to read this DAG."],
   404: ["Nothing here", ""],
-  422: ["This address is incomplete", "Open the page from Airflow: as a tab of a run or a task, or from the navigation."],
+  409: ["This cannot be done", ""],
+  422: [
+    "This address is incomplete",
+    "Open the page from Airflow: as a tab of a run or a task, or from the navigation.",
+  ],
 };
 const PATIENCE = 30_000;
 
 /** An answer that is no data; `status` 0: no answer at all. */
-export class Failure extends Error {
+class Failure extends Error {
   constructor(status, detail = "") {
     const [heading, advice] = WORDS[status] ?? (status ? [`The server failed (${status})`, ""] : ["No answer", ""]);
     super([heading, detail].filter(Boolean).join(": "));

@@ -1,7 +1,7 @@
 // The Files tab of a run: one folder at a time; every folder has its own address.
 
 import { dataUrl, pageUrl, readQuery } from "./address.js";
-import { announce, byId, hiddenText, make } from "./dom.js";
+import { announce, byId, make } from "./dom.js";
 import { getJson } from "./fetching.js";
 import { bytes, count, exactBytes, time } from "./format.js";
 import { clearNotice, showFailure, showLoading, showNothing } from "./notices.js";
@@ -25,7 +25,8 @@ const table = makeTable({
       name: "Size",
       numeric: true,
       sortBy: (entry) => (entry.kind === "file" ? entry.bytes : null),
-      cell: (entry) => (entry.kind === "file" ? make("span", { title: exactBytes(entry.bytes) }, bytes(entry.bytes)) : "folder"),
+      cell: (entry) =>
+        entry.kind === "file" ? make("span", { title: exactBytes(entry.bytes) }, bytes(entry.bytes)) : "folder",
     },
     { name: "Modified", className: "tight", sortBy: (entry) => entry.modified, cell: (entry) => time(entry.modified) },
   ],
@@ -40,7 +41,7 @@ load();
 function nameOf({ name, kind }) {
   if (kind === "folder") return folderLink(inside(name), `${name}/`);
   const address = dataUrl("files/download", { ...ids, path: inside(name) });
-  return make("a", { href: address, download: name }, hiddenText("Download "), name);
+  return make("a", { href: address, download: name, "aria-label": `Download ${name}` }, name);
 }
 
 function crumbs() {
@@ -50,7 +51,11 @@ function crumbs() {
       : folderLink(folder.slice(0, at + 1).join("/"), name),
   );
   const top = folder.length ? folderLink("", "run's folder") : make("span", { "aria-current": "page" }, "run's folder");
-  return make("ol", { class: "crumbs" }, [top, ...parts].map((part) => make("li", {}, part)));
+  return make(
+    "ol",
+    { class: "crumbs" },
+    [top, ...parts].map((part) => make("li", {}, part)),
+  );
 }
 
 async function load() {
@@ -66,7 +71,8 @@ async function load() {
 
 function show({ entries, truncated }) {
   content.hidden = entries.length === 0;
-  if (!entries.length) return showNothing("Nothing in this folder", "Files stand here as the stages of the run make them.");
+  if (!entries.length)
+    return showNothing("Nothing in this folder", "Files stand here as the stages of the run make them.");
   clearNotice();
   const folders = entries.filter((entry) => entry.kind === "folder");
   const files = entries.filter((entry) => entry.kind !== "folder");

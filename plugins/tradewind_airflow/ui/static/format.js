@@ -37,7 +37,9 @@ export const signed = (value) => (isNumber(value) && value >= 0 ? `+${score(valu
 export function figure(value) {
   if (!isNumber(value)) return NONE;
   if (Number.isInteger(value)) return whole.format(value);
-  return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6 ? String(Number(value.toPrecision(4))) : value.toExponential(2);
+  return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6
+    ? String(Number(value.toPrecision(4)))
+    : value.toExponential(2);
 }
 
 /** In powers of 1000, as Airflow and disks count. */

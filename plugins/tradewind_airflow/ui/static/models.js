@@ -1,13 +1,13 @@
 // The Models page: which pipeline, which questions; the plot, the runs, two compared.
 
 import { dataUrl, queryOf, readQuery } from "./address.js";
-import { makePicks } from "./compare.js";
 import { announce, byId, make, setText } from "./dom.js";
 import { getJson } from "./fetching.js";
 import { count } from "./format.js";
 import { groupKey, groupName, modelsPlot, runName } from "./models_plot.js";
 import { makeRunsTable } from "./models_table.js";
 import { clearNotice, showFailure, showLoading, showNothing } from "./notices.js";
+import { makePicks } from "./picks.js";
 import { makePlot } from "./plot.js";
 
 const query = readQuery();
@@ -15,7 +15,7 @@ const [pipeline, group] = [byId("pipeline"), byId("group")];
 let data = null;
 
 const plot = makePlot("Scores over time");
-const picks = makePicks(() => data.dag_id, () => table.show(data.runs));
+const picks = makePicks(() => data.dag_id);
 const table = makeRunsTable({
   dagId: () => data.dag_id,
   group: chosenGroup,
@@ -46,11 +46,14 @@ async function guarded(work) {
 
 async function start() {
   const { pipelines } = await getJson(dataUrl("pipelines"));
-  if (!pipelines.length) return showNothing("No pipeline yet", "No pipeline of Tradewind that you may read has run so far.");
+  if (!pipelines.length)
+    return showNothing("No pipeline yet", "No pipeline of Tradewind that you may read has run so far.");
   const busiest = pipelines.reduce((one, other) => (other.runs > one.runs ? other : one));
   const asked = pipelines.find(({ dag_id: id }) => id === query.get("dag_id"));
   pipeline.replaceChildren(
-    ...pipelines.map(({ dag_id: id, runs }) => make("option", { value: id }, `${id} (${count(runs)} ${runs === 1 ? "run" : "runs"})`)),
+    ...pipelines.map(({ dag_id: id, runs }) =>
+      make("option", { value: id }, `${id} (${count(runs)} ${runs === 1 ? "run" : "runs"})`),
+    ),
   );
   pipeline.value = (asked ?? busiest).dag_id;
   byId("choices").hidden = false;
@@ -58,7 +61,11 @@ async function start() {
 }
 
 async function load() {
-  data = await getJson(dataUrl("models", { dag_id: pipeline.value }));
+  const asked = pipeline.value;
+  const found = await getJson(dataUrl("models", { dag_id: asked }));
+  if (asked !== pipeline.value) return; // the reader has gone on to another
+  if (asked !== data?.dag_id) byId("comparison").hidden = true;
+  data = found;
   const before = group.value || JSON.stringify(["kind", "language", "metric"].map((name) => query.get(name)));
   group.replaceChildren(...data.groups.map((one) => make("option", { value: groupKey(one) }, groupName(one))));
   const keys = data.groups.map(groupKey);
@@ -73,7 +80,10 @@ function show() {
   byId("content").hidden = none;
   history.replaceState(null, "", `?${queryOf({ dag_id: data.dag_id, ...pick(chosenGroup()) })}`);
   if (none) {
-    return showNothing("No scores yet", `No run of ${data.dag_id} has come as far as its scores. They stand here once its stage "evaluate" has run.`);
+    return showNothing(
+      "No scores yet",
+      `No run of ${data.dag_id} has come as far as its scores. They stand here once its stage "evaluate" has run.`,
+    );
   }
   clearNotice();
   tellChampion();

@@ -14,7 +14,9 @@ export const groupKey = ({ kind, language, metric }) => JSON.stringify([kind, la
 export const groupName = ({ kind, language, metric_name: metric }) => `${kind}, ${languageName(language)}, ${metric}`;
 
 export const scoreOf = (run, group) =>
-  run.scores.find(({ kind, language, metric }) => kind === group.kind && language === group.language && metric === group.metric);
+  run.scores.find(
+    ({ kind, language, metric }) => kind === group.kind && language === group.language && metric === group.metric,
+  );
 
 export const runName = (run) => run.run_id ?? run.run;
 
@@ -92,5 +94,9 @@ function reading(run, found) {
     ["Version", marks],
   ];
   const spoken = facts.filter(([, text]) => text !== null && text !== undefined && text !== "");
-  return { heading: runName(run), facts, text: [runName(run), ...spoken.map(([term, text]) => `${term} ${text}`)].join(", ") };
+  return {
+    heading: runName(run),
+    facts,
+    text: [runName(run), ...spoken.map(([term, text]) => `${term} ${text}`)].join(", "),
+  };
 }

@@ -8,7 +8,7 @@ import { makeTable } from "./table.js";
 
 const TONES = { better: "good", worse: "bad" };
 
-/** `group()` and `find(slug)` look up what is shown now; `picks` says which runs are ticked. */
+/** `group()` and `find(slug)` look up what is shown now; `picks` keeps which runs are ticked. */
 export function makeRunsTable({ dagId, group, find, picks }) {
   return makeTable({
     caption: "Runs",
@@ -21,19 +21,21 @@ export function makeRunsTable({ dagId, group, find, picks }) {
       { name: "Finished", className: "tight", sortBy: (run) => run.finished_at, cell: (run) => time(run.finished_at) },
       { name: "Recipe", sortBy: (run) => run.recipe, cell: (run) => run.recipe },
       { name: "Verdict", sortBy: (run) => run.verdict, cell: (run) => verdictOf(run, find) },
-      { name: "Tuned (over base)", numeric: true, sortBy: (run) => scoreOf(run, group())?.tuned, cell: (run) => scoreCell(scoreOf(run, group())) },
+      {
+        name: "Tuned (over base)",
+        numeric: true,
+        sortBy: (run) => scoreOf(run, group())?.tuned,
+        cell: (run) => scoreCell(scoreOf(run, group())),
+      },
       { name: "Version", className: "tight", sortBy: (run) => run.version, cell: (run) => versionOf(run) },
     ],
   });
 }
 
 function pickOf(run, picks) {
-  const box = make("input", {
-    type: "checkbox",
-    "aria-label": `Compare ${runName(run)}`,
-    onchange: () => picks.set(run, box.checked),
-  });
-  box.checked = picks.has(run);
+  const tick = () => picks.set(run, box.checked);
+  const box = make("input", { type: "checkbox", "aria-label": `Compare ${runName(run)}`, onchange: tick });
+  picks.follow(run, box);
   return box;
 }
 
@@ -50,7 +52,9 @@ function verdictOf(run, find) {
   const since = same ? `the run of ${dateText(same.finished_at)}` : run.nothing_new_since;
   return [
     make("span", { class: `badge ${tone}`, title: run.verdict_reason }, run.verdict),
-    run.nothing_new_since ? make("span", { class: "aside", title: same ? runName(same) : null }, `nothing new since ${since}`) : null,
+    run.nothing_new_since
+      ? make("span", { class: "aside", title: same ? runName(same) : null }, `nothing new since ${since}`)
+      : null,
   ];
 }
 

@@ -9,7 +9,11 @@ const place = () => byId("notice");
 for (const kind of ["error", "unhandledrejection"]) {
   addEventListener(kind, ({ message, reason }) => {
     const detail = String(reason?.message ?? message ?? "");
-    showFailure({ heading: "This page cannot show what it got", detail, advice: "Reload it; if that does not help, Tradewind's maintainers want to know." });
+    showFailure({
+      heading: "This page cannot show what it got",
+      detail,
+      advice: "Reload it; if that does not help, Tradewind's maintainers want to know.",
+    });
   });
 }
 

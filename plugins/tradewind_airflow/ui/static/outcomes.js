@@ -24,7 +24,8 @@ export const runTone = (state) => RUN_STATES[state] ?? "none";
 
 /** `{tone, word, text}` of a stage; what its folder holds counts once its task has finished. */
 export function outcomeOf(stage, run) {
-  if (stage.outcome && (FINISHED.has(stage.state) || hasEnded(run)) && !/failed/.test(stage.state ?? "")) return published(stage);
+  if (stage.outcome && (FINISHED.has(stage.state) || hasEnded(run)) && !/failed/.test(stage.state ?? ""))
+    return published(stage);
   const fallback = hasEnded(run) ? ["none", "not run", ""] : ["waiting", "waiting", "for the stages before it"];
   const [tone, word, text] = STATES[stage.state] ?? fallback;
   return { tone, word, text: stage.reason ?? text };
@@ -43,7 +44,8 @@ function published({ outcome, source_run: source, reason }) {
 /** Why there is no report, and whether one is still to come. */
 export function noReport(run) {
   const failed = run.stages.find((stage) => stage.state === "failed");
-  if (!hasEnded(run)) return "There is no report yet. It comes once the stage “report” has run; this page then shows it by itself.";
+  if (!hasEnded(run))
+    return "There is no report yet. It comes once the stage “report” has run; this page then shows it by itself.";
   if (failed) return `There is no report: the run failed at ${failed.stage}.`;
   if (run.state === "failed") return "There is no report: the run failed.";
   return "There is no report: the run ended without one.";

@@ -8,7 +8,9 @@ const LONGEST = 60_000;
  * A tab that comes back into view asks once in any case: a run that had ended may have been cleared.
  */
 export function keepAsking(load, failed) {
-  let timer, asking, misses = 0;
+  let timer,
+    asking,
+    misses = 0;
 
   async function turn() {
     let next;

@@ -1,10 +1,10 @@
 // The Progress tab of a task: how far a training is, while it runs and after.
 
-import { roundTicks } from "./axes.js";
 import { dataUrl, readMapIndex, readQuery } from "./address.js";
 import { announce, byId, hiddenText, make, setText, termList } from "./dom.js";
 import { getJson } from "./fetching.js";
 import { count, figure, isNumber } from "./format.js";
+import { lossPlot } from "./loss_plot.js";
 import { clearNotice, showFailure, showNothing, showStale } from "./notices.js";
 import { makePlot } from "./plot.js";
 import { keepAsking } from "./polling.js";
@@ -14,8 +14,14 @@ import { makeTable } from "./table.js";
 const PAUSE = 3_000;
 const query = readQuery();
 const mapIndex = readMapIndex(query.get("map_index"));
-const ids = { dag_id: query.get("dag_id"), run_id: query.get("run_id"), task_id: query.get("task_id"), map_index: mapIndex };
-let shown = null, curve = null;
+const ids = {
+  dag_id: query.get("dag_id"),
+  run_id: query.get("run_id"),
+  task_id: query.get("task_id"),
+  map_index: mapIndex,
+};
+let shown = null,
+  curve = null;
 
 const plot = makePlot("Loss by step");
 const table = makeTable({
@@ -24,7 +30,12 @@ const table = makeTable({
   columns: [
     { name: "Step", numeric: true, rowHeader: true, cell: (row) => count(row.step), sortBy: (row) => row.step },
     { name: "Loss", numeric: true, cell: (row) => figure(row.loss), sortBy: (row) => row.loss },
-    { name: "Learning rate", numeric: true, cell: (row) => figure(row.learning_rate), sortBy: (row) => row.learning_rate },
+    {
+      name: "Learning rate",
+      numeric: true,
+      cell: (row) => figure(row.learning_rate),
+      sortBy: (row) => row.learning_rate,
+    },
   ],
 });
 byId("curve").append(plot.element);
@@ -45,7 +56,10 @@ async function load() {
     clearNotice();
     show(found, ended);
   } else {
-    showNothing("This task trains nothing", "Steps and a loss curve stand here for the tasks that train: adapt and finetune. What this one does is in its log.");
+    showNothing(
+      "This task trains nothing",
+      "Steps and a loss curve stand here for the tasks that train: adapt and finetune. What this one does is in its log.",
+    );
   }
   return ended || !found.training ? null : PAUSE;
 }
@@ -57,7 +71,7 @@ function show(found, ended) {
   byId("figures").replaceChildren(...(progress ? [termList(figures(progress, ended))] : []));
   curve = found.curve.filter((row) => isNumber(row.step) && isNumber(row.loss));
   byId("curve-section").hidden = curve.length === 0;
-  if (curve.length) plot.show(lossPlot(curve, progress));
+  if (curve.length) plot.show(lossPlot(ids.task_id, curve, progress));
   showTable();
   byId("metrics-section").hidden = !metrics;
   byId("metrics").replaceChildren(...(metrics ? [termList(metricPairs(metrics))] : []));
@@ -72,8 +86,19 @@ function showTable() {
 
 function meterOf(progress, state) {
   const done = share(progress);
-  const meter = make("progress", { max: 100, value: done, "aria-label": "Steps done", class: state === "failed" ? "failed" : null });
-  return make("p", { class: "meter" }, meter, make("span", { "aria-hidden": "true" }, `${done} %`), hiddenText(`${done} percent`));
+  const meter = make("progress", {
+    max: 100,
+    value: done,
+    "aria-label": "Steps done",
+    class: state === "failed" ? "failed" : null,
+  });
+  return make(
+    "p",
+    { class: "meter" },
+    meter,
+    make("span", { "aria-hidden": "true" }, `${done} %`),
+    hiddenText(`${done} percent`),
+  );
 }
 
 /** A screen reader hears of the state, and of every tenth part; each step would drown all else. */
@@ -81,37 +106,6 @@ function tell({ state, progress }) {
   if (!shown) return;
   if (shown.state !== state) return announce(stateWords(state, null));
   const tenth = (of) => (of ? Math.floor(share(of) / 10) : 0);
-  if (tenth(progress) > tenth(shown.progress)) announce(`${tenth(progress) * 10} percent done, loss ${figure(progress.loss)}.`);
-}
-
-function lossPlot(rows, progress) {
-  const last = rows.length - 1;
-  const lowest = rows.reduce((one, other) => (other.loss < one.loss ? other : one));
-  return {
-    of: ids.task_id,
-    title: `Loss by step of ${ids.task_id}`,
-    description:
-      `${rows.length} values from step ${rows[0].step} to ${rows[last].step}: it began at ${figure(rows[0].loss)}, ` +
-      `is at ${figure(rows[last].loss)} now and was lowest at step ${lowest.step} with ${figure(lowest.loss)}.`,
-    xName: progress ? `step of ${count(progress.max_steps)}` : "step",
-    yName: "loss",
-    unit: "Step",
-    xs: rows.map((row) => row.step),
-    xTicks: (wide) => stepTicks(rows[0].step, rows[last].step, wide),
-    lines: [{ key: "tuned", name: "training loss", values: rows.map((row) => row.loss) }],
-    spans: null,
-    read: (index) => reading(rows[index]),
-    start: last,
-  };
-}
-
-function stepTicks(first, last, wide) {
-  if (first === last) return [{ value: first, text: String(first) }];
-  return roundTicks(first, last, wide / 90).filter((tick) => Number.isInteger(tick.value));
-}
-
-function reading(row) {
-  const facts = [["Loss", figure(row.loss)], ["Learning rate", isNumber(row.learning_rate) ? figure(row.learning_rate) : null]];
-  const heading = `Step ${count(row.step)}`;
-  return { heading, facts, text: `${heading}, loss ${figure(row.loss)}` };
+  if (tenth(progress) > tenth(shown.progress))
+    announce(`${tenth(progress) * 10} percent done, loss ${figure(progress.loss)}.`);
 }

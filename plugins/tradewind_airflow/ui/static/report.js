@@ -11,7 +11,8 @@ import { showStages } from "./stages.js";
 const PAUSE = 4_000;
 const query = readQuery();
 const ids = { dag_id: query.get("dag_id"), run_id: query.get("run_id") };
-let shown = null, framed = null;
+let shown = null,
+  framed = null;
 
 if (query.get("from") === "models") {
   byId("back").hidden = false;
@@ -25,8 +26,11 @@ const ask = keepAsking(load, (failure, milliseconds) => {
 async function load() {
   const run = await getJson(dataUrl("run", ids));
   const ended = hasEnded(run);
-  if (run.run === null && !run.stages.length) {
-    showNothing("No run of Tradewind", "This tab is for runs that fine-tune a model; this one left nothing of that kind.");
+  if (run.run === null && (ended || !run.stages.length)) {
+    showNothing(
+      "No run of Tradewind",
+      "It left no folder: either it trains no model, or it ended before its first stage.",
+    );
   } else {
     clearNotice();
     showRun(run);
@@ -45,22 +49,26 @@ function showRun(run) {
 }
 
 function showHead(run) {
-  const [name, state] = [make("span", { class: "name" }, run.run_id), make("span", { class: `badge ${runTone(run.state)}` }, run.state)];
+  const [name, state] = [
+    make("span", { class: "name" }, run.run_id),
+    make("span", { class: `badge ${runTone(run.state)}` }, run.state),
+  ];
   if (shown?.state !== run.state) byId("run").replaceChildren(name, " ", state);
-  if (!shown) {
-    byId("settings").append(
-      termList([
-        ["Recipe", run.recipe],
-        ["Documents", run.data],
-        ["Seed", run.seed === null ? null : String(run.seed)],
-        ["Asked to skip", run.skip.join(", ")],
-        ["Cached results", run.force ? "ignored (force)" : null],
-      ]),
-    );
-  }
+  if (!shown || shown.recipe !== run.recipe) byId("settings").replaceChildren(settingsOf(run));
   const closed = !run.may_edit && run.stages.some((stage) => stage.skippable);
   byId("rights").hidden = !closed;
   setText(byId("rights"), closed ? "You may read this run, but not change its tasks: the Skip buttons are off." : "");
+}
+
+/** Known once the run's first task has resolved them. */
+function settingsOf(run) {
+  return termList([
+    ["Recipe", run.recipe],
+    ["Documents", run.data],
+    ["Seed", run.seed === null ? null : String(run.seed)],
+    ["Asked to skip", run.skip.join(", ")],
+    ["Cached results", run.force ? "ignored (force)" : null],
+  ]);
 }
 
 function showReport(run) {

@@ -14,7 +14,8 @@ export function showStages(run, skipped) {
   words = new Map(run.stages.map((stage) => [stage.task_id, outcomeOf(stage, run).word]));
   const nodes = run.stages.map((stage) => rowOf(stage).show(stage, run, skipped));
   const body = byId("stages");
-  if (nodes.length !== body.rows.length || nodes.some((node, at) => body.rows[at] !== node)) body.replaceChildren(...nodes);
+  if (nodes.length !== body.rows.length || nodes.some((node, at) => body.rows[at] !== node))
+    body.replaceChildren(...nodes);
   return run.stages
     .filter(({ task_id: id }) => before.size && before.get(id) !== words.get(id))
     .map(({ stage, task_id: id }) => `${stage}: ${words.get(id)}`);
@@ -26,7 +27,12 @@ function rowOf({ task_id: id }) {
 }
 
 function makeRow() {
-  const [name, badge, text, took] = [make("th", { scope: "row" }), make("span"), make("span"), make("td", { class: "number" })];
+  const [name, badge, text, took] = [
+    make("th", { scope: "row" }),
+    make("span"),
+    make("span"),
+    make("td", { class: "number" }),
+  ];
   const button = make("button", { type: "button" });
   const action = make("span", { class: "action" });
   const became = make("div", { class: "became" }, make("span", {}, badge, hiddenText(":"), " ", text), action);

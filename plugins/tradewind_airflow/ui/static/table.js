@@ -19,7 +19,8 @@ function compare(one, other, sign) {
  * Returns the element and `show(rows)`.
  */
 export function makeTable({ caption, columns, sorted = null, noun = "rows", className = "" }) {
-  let rows = [], shown = PORTION;
+  let rows = [],
+    shown = PORTION;
   const body = make("tbody");
   const heads = columns.map((column, index) => headOf(column, () => sortBy(index)));
   const table = make(
@@ -49,7 +50,17 @@ export function makeTable({ caption, columns, sorted = null, noun = "rows", clas
       if (sorted?.column === index) head.setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
-    body.replaceChildren(...ordered().slice(0, shown).map((row) => make("tr", {}, columns.map((column) => cellOf(column, row)))));
+    body.replaceChildren(
+      ...ordered()
+        .slice(0, shown)
+        .map((row) =>
+          make(
+            "tr",
+            {},
+            columns.map((column) => cellOf(column, row)),
+          ),
+        ),
+    );
     drawMore();
   }
 
@@ -91,7 +102,5 @@ function headOf(column, sort) {
 function cellOf(column, row) {
   const attributes = { class: column.numeric ? "number" : column.className };
   const inside = column.cell(row);
-  return column.rowHeader
-    ? make("th", { scope: "row", ...attributes }, inside)
-    : make("td", attributes, inside);
+  return column.rowHeader ? make("th", { scope: "row", ...attributes }, inside) : make("td", attributes, inside);
 }
