@@ -20,6 +20,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from tradewind_airflow.assets import documents_of, model_of
+from tradewind_airflow.notifications.answer import keep_answer
+from tradewind_airflow.notifications.deadline import deadline_alert
 from tradewind_airflow.notifications.errors import CALLBACKS
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
 from tradewind_airflow.operators.announce import AnnounceRunOperator
@@ -43,6 +45,8 @@ SECRETS = {
     "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
 }
 MODEL = model_of("trade_qa")
+FORM = run_params()
+CHANNEL = FORM["slack_channel"].value
 
 with DAG(
     dag_id="trade_qa",
@@ -52,9 +56,12 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=True,
     tags=["tradewind"],
-    params=run_params(),
+    params=FORM,
     default_args={"image": IMAGE, "retries": 1, "retry_delay": timedelta(minutes=1), **CALLBACKS},
-    on_failure_callback=SlackFailureNotifier(channel="{{ (params | default({})).get('slack_channel', '#tradewind') }}"),
+    on_failure_callback=SlackFailureNotifier(
+        channel=f"{{{{ (params | default({{}})).slack_channel or '{CHANNEL}' }}}}"
+    ),
+    deadline=deadline_alert(channel=CHANNEL),
 ) as dag:
     configure = ConfigureRunOperator(task_id="configure", secrets=SECRETS)
     shards = TranscriptShardsOperator(task_id="shards")
@@ -68,7 +75,7 @@ with DAG(
     evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, shm_size="2g", secrets=SECRETS)
     report = ReportOperator(task_id="report")
     register = RegisterModelOperator(task_id="register", secrets=SECRETS, outlets=[MODEL])
-    approve = ApprovePromotionOperator(task_id="approve", registered=register.output)
+    approve = ApprovePromotionOperator(task_id="approve", registered=register.output, on_success_callback=keep_answer)
     promote = PromoteModelOperator(
         task_id="promote", registered=register.output, approval=approve.output, secrets=SECRETS, outlets=[MODEL]
     )
@@ -79,7 +86,8 @@ with DAG(
     tell_promotion = NotifyPromotionOperator(
         task_id="tell_promotion", registered=register.output, promoted=promote.output, trigger_rule="all_done"
     )
-    end = EmptyOperator(task_id="end", trigger_rule="none_failed")
+    # Without callbacks the scheduler itself ends it: no worker starts for nothing.
+    end = EmptyOperator(task_id="end", trigger_rule="none_failed", on_execute_callback=None, on_failure_callback=None)
 
     configure >> shards >> extract >> prepare >> adapt >> finetune >> evaluate >> report >> register
     prepare >> baseline >> evaluate

@@ -98,11 +98,12 @@ def _as_scheduled(dag: DAG) -> Any:
     """What the DAG processor writes to the database, and the scheduler reads there."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.models.serialized_dag import SerializedDagModel
-    from airflow.serialization.serialized_objects import LazyDeserializedDAG, SerializedDAG
+    from airflow.serialization.definitions.dag import SerializedDAG
+    from airflow.serialization.serialized_objects import LazyDeserializedDAG
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        DagBundlesManager().sync_bundles_to_db(session=session)
+        DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
     lazy = LazyDeserializedDAG.from_dag(dag)
     with create_session() as session:
         SerializedDAG.bulk_write_to_db("dags-folder", None, [lazy], session=session)

@@ -166,4 +166,4 @@ def _out_of_range(name: str, value: Any, error: ParamValidationError) -> str:
 def _nearest(given: str, known: Sequence[Any]) -> str:
     names = [str(name) for name in known if name is not None]
     near = difflib.get_close_matches(given, names, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names)}"
+    return f"did you mean '{near[0]}'?" if near else f"there are {', '.join(names) or 'none'}"

@@ -51,14 +51,16 @@ def _stated(name: str) -> str | None:
 
 
 def _check_cron(cron: str) -> None:
+    clock = CronTriggerTimetable(cron, timezone="UTC")  # which knows @daily and the like
     try:
-        CronTriggerTimetable(cron, timezone="UTC").validate()
-        if len(cron.split()) != 5 and not cron.startswith("@"):
-            raise AirflowTimetableInvalid("croniter takes seconds as well")
+        clock.validate()
+        is_cron = len(clock.expression.split()) == 5
     except AirflowTimetableInvalid:
+        is_cron = False
+    if not is_cron:
         raise UserError(
             f"{SCHEDULE}: '{cron}' is no cron expression; write five fields such as '0 2 * * *', or {_NONE}"
-        ) from None
+        )
 
 
 def _zone(name: str) -> Any:
@@ -75,9 +77,7 @@ def _start(zone: Any) -> pendulum.DateTime | None:
     try:
         return pendulum.instance(datetime.fromisoformat(stated), tz=zone)
     except ValueError:
-        raise UserError(
-            f"{START}: '{stated}' is no date; write one such as 2026-12-01 or 2026-12-01T02:00"
-        ) from None
+        raise UserError(f"{START}: '{stated}' is no date; write one such as 2026-12-01 or 2026-12-01T02:00") from None
 
 
 def _runs() -> int | None:

@@ -13,8 +13,8 @@ from airflow.timetables.trigger import CronTriggerTimetable
 class EndingCronTimetable(CronTriggerTimetable):
     """Airflow's CronTriggerTimetable up to a last time, and no run by itself after it.
 
-    A DAG's own `end_date` would do the same, but Airflow then never starts a task of a run that somebody
-    triggers by hand after that date: such a run stays `running` for ever.
+    A DAG's own `end_date` would do the same, but a run that somebody triggers by hand after that date then has no
+    tasks at all, and is a success at once.
     """
 
     def __init__(self, cron: str, *, timezone: str | pendulum.Timezone, until: pendulum.DateTime) -> None:
@@ -61,4 +61,3 @@ class EndingCronTimetable(CronTriggerTimetable):
     def summary(self) -> str:
         """As the page shows it."""
         return f"{super().summary} until {self.until:%Y-%m-%d %H:%M} UTC"
-

@@ -114,12 +114,13 @@ def test_a_schedule_that_ends_is_kept_by_airflow(
 
     monkeypatch.setenv("TRADEWIND_START_DATE", "2026-12-01")
     monkeypatch.setenv("TRADEWIND_MAX_RUNS", "3")
-    dag = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(_read(project)["trade_qa"]))))
+    kept = json.dumps(DagSerialization.to_dict(_read(project)["trade_qa"]))
+    dag: Any = DagSerialization.from_dict(json.loads(kept))
     planned = list(dag.iter_dagrun_infos_between(dag.start_date, dag.start_date.add(years=1)))
     assert [info.run_after.isoformat() for info in planned] == [
         "2026-11-30T17:00:00+00:00", "2026-12-01T17:00:00+00:00", "2026-12-02T17:00:00+00:00",
     ]  # fmt: skip
-    assert dag.end_date is None  # it would hold back every run by hand from then on
+    assert dag.end_date is None  # it would leave runs by hand without tasks from then on
 
 
 def test_loading_the_dag_files_loads_nothing_heavy(python: Any, project: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pendulum
 import pytest
 
+from scheduled import ScheduledRun
 from tradewind_airflow.timetable import EndingCronTimetable
 
 
@@ -41,9 +42,8 @@ def test_airflow_plans_exactly_so_many_runs(scheduled: Any, cron: str, zone: str
     begin = pendulum.parse(start, tz=zone)
     assert isinstance(begin, pendulum.DateTime)
     clock = EndingCronTimetable.counted(cron, timezone=zone, start=begin, runs=runs)
-    planned = [
-        info.logical_date for info in scheduled(clock, begin).iter_dagrun_infos_between(begin, begin.add(years=3))
-    ]
+    infos = scheduled(clock, begin).iter_dagrun_infos_between(begin, begin.add(years=3))
+    planned = [info.logical_date for info in infos]
     assert len(planned) == runs
     assert planned[0] >= begin
     assert planned[-1] == clock.until
@@ -59,9 +59,18 @@ def test_the_scheduler_plans_none_after_the_last_and_none_for_nights_it_was_down
     assert planned.run_after > pendulum.now("UTC") - timedelta(days=1)
 
 
-def test_a_dag_without_an_end_date_lets_a_run_by_hand_go_on_after_the_last_night(scheduled: Any) -> None:
-    """Airflow holds back every task of a run whose logical date is later than its DAG's `end_date`."""
+def test_a_run_by_hand_goes_on_after_the_last_night(airflow_database: None) -> None:
+    """Of a run that is later than its DAG's `end_date` Airflow leaves out every task, and calls it a success."""
+    from airflow.providers.standard.operators.empty import EmptyOperator
+    from airflow.sdk import DAG
+
     start = pendulum.datetime(2020, 1, 1)
-    dag = scheduled(EndingCronTimetable.counted("0 2 * * *", timezone="UTC", start=start, runs=3), start)
-    assert dag.end_date is None
-    assert "until 2020-01-03 02:00 UTC" in dag.timetable.summary
+    clock = EndingCronTimetable.counted("0 2 * * *", timezone="UTC", start=start, runs=3)
+    with DAG("ours", schedule=clock, start_date=start) as ours:
+        EmptyOperator(task_id="work")
+    with DAG("theirs", schedule="0 2 * * *", start_date=start, end_date=clock.until) as theirs:
+        EmptyOperator(task_id="work")
+    run, empty = ScheduledRun(ours, "by_hand"), ScheduledRun(theirs, "by_hand")
+    assert (run.go_on({}), run.states()) == ("success", {"work": "success"})
+    assert (empty.go_on({}), empty.states()) == ("success", {})
+    assert "until 2020-01-03 02:00 UTC" in clock.summary

@@ -196,7 +196,7 @@ def _stop_or_warn(stage: StageRun, config: ExtractConfig, reached: str | None, m
     if config.budget.when_reached == "stop":
         raise UserError(
             f"{reached}: the next request could pass it{most}, {missing} passages are left; "
-            "raise it and clear the task: answers so far are kept, none is paid for twice"
+            "raise it, clear configure, then the task: answers so far are kept, none is paid for twice"
         )
     stage.warn(f"{reached}: the next request could pass it{most}; {missing} passages are left out")
 

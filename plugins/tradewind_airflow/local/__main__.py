@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -26,6 +27,7 @@ from tradewind_airflow.local.run import DAG_ID, follow, set_paused, trigger, unf
 from tradewind_airflow.local.server import free_port, running, started
 from tradewind_airflow.local.stages import stage_lines
 from tradewind_airflow.notifications.outcome import Outcome
+from tradewind_airflow.schedule import RUNS, SCHEDULE, START
 
 PAGE_PORT = 8080
 
@@ -72,6 +74,8 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
         server = running(home)
         shared = server is not None
         if server is None:
+            for name in (SCHEDULE, START, RUNS):  # of those who keep it running: no night begins beside this run
+                os.environ.pop(name, None)
             print("starting Airflow ...", flush=True)
             server = stack.enter_context(started(home, free_port(), page_port=PAGE_PORT))
         server.log_in()

@@ -33,7 +33,7 @@ class SlackFailureNotifier(BaseNotifier):
     Args:
         channel: where the message goes if the run has no thread (templated).
         notify_task_id: the task that tells how a run ended.
-        tell_task_ids: other tasks that only tell.
+        tell_task_ids: other tasks that only tell, or mark the end.
         mention: whom a failure calls; see the operator.
     """
 
@@ -46,7 +46,7 @@ class SlackFailureNotifier(BaseNotifier):
         slack_conn_id: str = CONNECTION,
         base_url: str | None = None,
         notify_task_id: str = "notify",
-        tell_task_ids: Sequence[str] = ("announce", "tell_promotion"),
+        tell_task_ids: Sequence[str] = ("announce", "tell_promotion", "end"),
         mention: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -81,7 +81,8 @@ class SlackFailureNotifier(BaseNotifier):
         if _is_told(place.thread, tasks, states.get(self.notify_task_id), reason):
             log.info("the failure was told by %s", self.notify_task_id)
             return
-        place.post(failed(about, tasks, waiting=not_run(states, order), mention=mention, reason=reason), broadcast=True)
+        waiting = [task_id for task_id in not_run(states, order) if task_id not in but]
+        place.post(failed(about, tasks, waiting=waiting, mention=mention, reason=reason), broadcast=True)
         place.keep(told=True, failures=tuple(task.name for task in tasks))
 
 

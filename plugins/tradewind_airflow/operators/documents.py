@@ -67,11 +67,11 @@ class WatchDocumentsOperator(BaseOperator):
         if found.sha256 != looks.get(_SEEN):
             looks.set(_SEEN, found.sha256)
             raise AirflowSkipException(f"{config.data_dir}: changed; told if the next look finds them so as well")
-        extra = {_DIGEST: found.sha256, "bytes": found.bytes}
+        extra: dict[str, Any] = {_DIGEST: found.sha256, "bytes": found.bytes}
         context["outlet_events"][self.documents].extra = extra
         self.log.info("%s: changed, and at rest since the last look", config.data_dir)
         return extra
 
     def _last_told(self, context: Context) -> Any:
         last = next(iter(context["inlet_events"][self.documents].ascending(False).limit(1)), None)
-        return None if last is None else last.extra.get(_DIGEST)
+        return (last.extra or {}).get(_DIGEST) if last is not None else None

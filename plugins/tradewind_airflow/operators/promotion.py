@@ -40,9 +40,10 @@ class RegisterModelOperator(BaseOperator):
     """Keep the run's model as a version; make it champion where the gate says so and no approval is asked for.
 
     A run that made no tuned model, or none that is new, makes the task *skipped*; so does one that leaves it out.
-    Each of the task's outlets gets an event whose extra is `assets.model_facts`. The XCom is small: `version`, `promoted` (it is
-    champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`, `predecessor`, and
-    `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in the log.
+    Each of the task's outlets gets an event whose extra is `assets.model_facts`. The XCom is small: `version`,
+    `promoted` (it is champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`,
+    `predecessor`, and `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in
+    the log.
 
     Args:
         run_dir: the run's folder (templated).

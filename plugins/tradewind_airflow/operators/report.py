@@ -47,13 +47,13 @@ class ReportOperator(StageOperator):
 class NotifyRunOperator(TellOperator):
     """Tell how a run ended: its scores, what failed, or that there is nothing new. Whatever happened before it.
 
-    Give it the trigger rule `all_done`, and the DAG a leaf besides that fails with the stages: a run ends as its leaves.
+    Its trigger rule is to be `all_done`. A run ends as its DAG's leaves do: another one has to fail with the stages.
 
     Args:
         registered: what RegisterModelOperator returned (templated): whether the model is champion now, or waits.
         examples: whether answers of the models are quoted; None: as `TRADEWIND_SLACK_EXAMPLES` says.
         approve_task_id: the task that asks for an approval.
-        tell_task_ids: other tasks that only tell; their failing is none of the run's.
+        tell_task_ids: other tasks that only tell, or mark the end; neither is a stage that failed or did not run.
     """
 
     template_fields: Sequence[str] = (*TellOperator.template_fields, "registered")
@@ -64,7 +64,7 @@ class NotifyRunOperator(TellOperator):
         registered: Any = None,
         examples: bool | None = None,
         approve_task_id: str = "approve",
-        tell_task_ids: Sequence[str] = ("announce", "tell_promotion"),
+        tell_task_ids: Sequence[str] = ("announce", "tell_promotion", "end"),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -256,9 +256,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             self._run_container(run_dir, config, identity, choice, context)
         else:
             self._run_subprocess(run_dir, config, identity, choice)
-        return finished_result(
-            run_dir, self._folder, self.stage, job_id=identity.job_id, task_id=self._finished_try
-        )
+        return finished_result(run_dir, self._folder, self.stage, job_id=identity.job_id, task_id=self._finished_try)
 
     def _code(self) -> str:
         """By what the stage is made: two images, or two states of the package, do not make the same."""

@@ -9,7 +9,9 @@ from tradewind_airflow.local.stages import stage_lines
 
 
 def _result(stage: Stage, **more: Any) -> StageResult:
-    return StageResult(stage=stage, started_at="2026-11-20T02:00:00", seconds=12.4, seed=1, config={}, versions={}, **more)
+    return StageResult(
+        stage=stage, started_at="2026-11-20T02:00:00", seconds=12.4, seed=1, config={}, versions={}, **more
+    )
 
 
 def test_a_stage_was_made_cached_or_skipped() -> None:

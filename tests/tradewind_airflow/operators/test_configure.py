@@ -100,7 +100,9 @@ def test_a_key_that_is_set_nowhere_is_told_at_once_and_not_shown(
 ) -> None:
     monkeypatch.setenv("OTHER_NAME", "sk-not-to-be-seen")
     if missing:
-        with pytest.raises(AirflowFailException, match="evaluate.judge: the environment variable TEAM_KEY is not set"):
+        with pytest.raises(
+            AirflowFailException, match=r"evaluate\.judge: the environment variable TEAM_KEY is not set"
+        ):
             configure({}, overrides=JUDGED, **more)
     else:
         assert "sk-not-to-be-seen" not in json.dumps(configure({}, overrides=JUDGED, **more))

@@ -136,10 +136,11 @@ def test_the_finished_model_is_an_asset_with_its_scores(
     assert Path(facts["model"]) == registry.version("v1").model
     first = facts["scores"][0]
     group = read_report(registry.version("v1").path / "report.json").scores.groups[0]
-    gain = group.metric(group.headline).comparisons["base"]
-    assert (first["kind"], first["metric"], first["n"]) == (group.kind, group.headline, group.metric(group.headline).scored)
+    headline = group.metric(group.headline)
+    gain = headline.comparisons["base"]
     assert (first["difference"], first["low"], first["high"]) == (gain.difference, gain.low, gain.high)
-    assert first["tuned"] == group.metric(group.headline).mean["tuned"]
+    assert (first["kind"], first["metric"], first["n"]) == (group.kind, headline.metric, headline.scored)
+    assert first["tuned"] == headline.mean["tuned"]
 
     promote = PromoteModelOperator(
         task_id="promote", registered=registered, models_dir=str(registry.path), outlets=[model]

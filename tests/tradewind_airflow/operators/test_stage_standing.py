@@ -36,14 +36,10 @@ class Night:
         self.tries: dict[str, int] = {}
         self.states: dict[str, str] = {}
         self.dag = DAG("trade_qa", schedule=None)
-        self.run(
-            ConfigureRunOperator,
-            "configure",
-            more={"dag_run": SimpleNamespace(conf=conf)},
-            dag=SimpleNamespace(params=form),
-        )
+        triggered = SimpleNamespace(conf=conf)
+        self.run(ConfigureRunOperator, "configure", dag_run=triggered, dag=SimpleNamespace(params=form))
 
-    def run(self, kind: Any, task_id: str, more: dict[str, Any] | None = None, **context: Any) -> Any:
+    def run(self, kind: Any, task_id: str, **context: Any) -> Any:
         """One try of a task."""
         number = self.tries[task_id] = self.tries.get(task_id, 0) + 1
         ti = SimpleNamespace(
@@ -52,10 +48,8 @@ class Night:
         )  # fmt: skip
         given = {name: self.params[name] for name in ("recipe", "data", "seed")}
         task = kind(task_id=task_id, run_dir=str(self.run_dir.path), **given)
-        around = {"ti": ti, "run_id": self.run_id, "params": self.params, **(more or {})}
-        if "dag" in context or self.states:
-            around["dag"] = context.get("dag") or self._dag()
-        return task.execute(around)
+        of_airflow = {"dag": self._dag()} if self.states else {}
+        return task.execute({"ti": ti, "run_id": self.run_id, "params": self.params} | of_airflow | context)
 
     def prepare(self) -> dict[str, Any]:
         return dict(self.run(QAConversionOperator, "prepare"))
@@ -134,7 +128,5 @@ def test_of_a_stage_that_was_skipped_from_outside_the_next_one_places_a_result(
 def test_skipped_from_outside_with_nothing_to_stand_in_the_next_one_fails_with_that_word(home: Path) -> None:
     night = Night(home, "first")
     night.states = {"configure": "success", "prepare": "skipped"}
-    with pytest.raises(
-        AirflowFailException, match="skip: prepare was left out and no earlier run .* so adapt is without"
-    ):
+    with pytest.raises(AirflowFailException, match="so adapt is without input; run prepare"):
         night.run(GemmaAdaptOperator, "adapt")
