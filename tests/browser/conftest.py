@@ -68,7 +68,8 @@ def first(site: Site, recipe: str) -> DagRun:
     return run
 
 
-@pytest.fixture(scope="package")
+# For a module: while it runs, no other test of this process may start an event loop.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=_LIMIT)
     with sync_playwright() as playwright:
