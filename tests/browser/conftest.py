@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, StorageState, expect, sync_playwright
 
 import stack
-from airflow_stack.page import SIZE, AirflowPage
+from airflow_stack.page import SCREENSHOTS, SIZE, AirflowPage
 from airflow_stack.site import Site, started
 from tradewind_airflow.local.run import DagRun
 
@@ -18,10 +19,11 @@ CHROMIUM = Path("/usr/bin/chromium")
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
           "--disable-component-update", "--disable-sync"]  # fmt: skip
 _LIMIT = 60_000  # ms; two cores train, serve and draw at once
-# Seconds of training each, from the samples in English, so that the embedded encoder can judge them.
+# Seconds of training each, though long enough to be watched; in English, which the embedded encoder can judge.
 QUICK = """
+data: {max_records: 40}
 adapt: {enabled: false}
-finetune: {num_train_epochs: 1, per_device_train_batch_size: 16, gradient_accumulation_steps: 1, max_length: 256,
+finetune: {num_train_epochs: 8, per_device_train_batch_size: 16, gradient_accumulation_steps: 1, max_length: 256,
            logging_steps: 2}
 evaluate: {encoder: "embedded:all-MiniLM-L6-v2", max_new_tokens: 16}
 """
@@ -49,7 +51,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def recipe(site: Site) -> str:
-    """The path of a recipe that trains for seconds."""
+    """The path of a recipe that trains for seconds; for pictures one whose scores are worth a look."""
+    if os.environ.get(SCREENSHOTS):
+        return "tiny"
     file = site.home / "quick.yaml"
     file.write_text(QUICK, encoding="utf-8")
     return str(file)
@@ -64,7 +68,8 @@ def first(site: Site, recipe: str) -> DagRun:
     return run
 
 
-@pytest.fixture(scope="package")
+# For a module: while it runs, no other test of this process may start an event loop.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=_LIMIT)
     with sync_playwright() as playwright:

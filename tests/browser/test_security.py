@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -50,8 +51,11 @@ def markup(other_site: HostileSite) -> str:
 
 
 @pytest.fixture(scope="module")
-def victim(site: Site, markup: str) -> DagRun:
-    """A run that Airflow knows and whose folder holds what a finished one would, each text of it with markup."""
+def victim(site: Site, markup: str) -> Iterator[DagRun]:
+    """A run that Airflow knows and whose folder holds what a finished one would, each text of it with markup.
+
+    It goes with the last test: else it would be the newest to stand in for what later runs skip.
+    """
     run = site.trigger(unknown_key=1)
     states = site.end(run)
     assert states["configure"] == "failed", states
@@ -72,7 +76,8 @@ def victim(site: Site, markup: str) -> DagRun:
     (run_dir.path / f"<img src=x onerror=alert(1)>{'.txt'}").write_text(markup, encoding="utf-8")
     (run_dir.path / "page.html").write_text(markup, encoding="utf-8")
     _plant_secrets(site, run_dir)
-    return run
+    yield run
+    shutil.rmtree(run_dir.path)
 
 
 def _plant_secrets(site: Site, run_dir: RunDir) -> None:
