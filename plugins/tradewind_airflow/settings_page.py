@@ -39,8 +39,8 @@ SET_BY_USER = {
     "TRADEWIND_START_DATE": "No run by the clock before this date; unset: from the day on which the DAG is unpaused.",
     "TRADEWIND_MAX_RUNS": "After so many times of the clock, counted from `TRADEWIND_START_DATE`, it starts no more "
     "runs; unset: no end.",
-    "TRADEWIND_SWEEP_PARALLEL": "How many trials of `trade_qa_sweep` run beside each other; unset: as many as there are "
-    "GPUs for, and one without GPUs.",
+    "TRADEWIND_SWEEP_PARALLEL": "How many trials of `trade_qa_sweep` run beside each other; unset: as many as there "
+    "are GPUs for, and one without GPUs.",
 }
 """What a user may set."""
 
