@@ -102,7 +102,7 @@ def test_a_bad_value_of_the_deployments_is_one_line_that_names_its_variable(
 
     monkeypatch.setenv("TRADEWIND_SCHEDULE", "at night")
     bag = DagBag(str(project / "dags"))
-    assert sorted(bag.dags) == ["trade_qa_documents"]
+    assert sorted(bag.dags) == ["trade_qa_documents", "trade_qa_sweep"]
     (error,) = bag.import_errors.values()
     assert error.strip().splitlines()[-1].startswith("tradewind.errors.UserError: TRADEWIND_SCHEDULE: 'at night'")
 
