@@ -170,6 +170,16 @@ def test_a_task_that_only_tells_fails_nothing_unless_others_had_to_wait_for_it(
     assert slack.messages[0]["text"] == text
 
 
+@pytest.mark.parametrize(
+    ("after", "text"), [("upstream_failed", "tiny: extract[2] failed"), ("success", "tiny: no scores")]
+)
+def test_what_another_task_did_without_fails_nothing(slack: SlackServer, night: Night, after: str, text: str) -> None:
+    night.ended(prepare=after)
+    night.failed("extract", AirflowException("it diverged"), map_index=2)
+    notify(night, done_without={"extract": "prepare"})
+    assert slack.messages[0]["text"] == text
+
+
 def test_nothing_new_is_one_short_message(slack: SlackServer, night: Night, tmp_path: Path) -> None:
     night.scored()
     night.standing("cached", "prepare", "finetune", "evaluate", "report")
