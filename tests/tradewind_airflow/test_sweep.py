@@ -30,7 +30,7 @@ def test_the_form_is_the_pipelines_with_settings_and_without_a_skip_of_what_is_t
         ({"settings": ["finetune.lora.r=8"]}, "conf: settings: ['finetune.lora.r=8'] is too short"),
         ({"settings": "finetune.lora.r=8"}, "conf: settings: 'finetune.lora.r=8' is not of type 'array'"),
         ({"skip": ["finetune"]}, "conf: skip: unknown value 'finetune'"),
-        ({"setings": []}, "conf: setings: unknown key; did you mean 'settings'?"),
+        ({"my_settings": []}, "conf: my_settings: unknown key; did you mean 'settings'?"),
     ]
     for conf, told in refused:
         with pytest.raises(UserError) as caught:
