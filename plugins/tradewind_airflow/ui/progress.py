@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Response
 from tradewind.errors import UserError
 from tradewind.progress import CURVE, read_curve, read_progress
 from tradewind.run_dir import RunDir
+from tradewind.shard import WHOLE, Shard
 from tradewind_airflow.ui.access import TASKS
 from tradewind_airflow.ui.places import DagId, run_of
 from tradewind_airflow.ui.states import run_state, task_states
@@ -35,17 +36,18 @@ def progress(dag_id: DagId, run_id: str, task_id: str, map_index: str = "") -> R
     run_dir = run_of(dag_id, found.run_id)
     body: dict[str, Any] = {"state": task.state, "training": False, "progress": None, "curve": [], "metrics": None}
     if run_dir is not None and task.step in _TRAININGS:
-        body |= {"training": True} | _of_training(run_dir, task.step, task.state)
+        trial = Shard(index + 1, len(tasks)) if index >= 0 else WHOLE
+        body |= {"training": True} | _of_training(run_dir, trial.folder(task.step), task.state)
     return Response(msgspec.json.encode(body), media_type="application/json")  # which knows no NaN: it says null
 
 
-def _of_training(run_dir: RunDir, stage: str, state: str | None) -> dict[str, Any]:
+def _of_training(run_dir: RunDir, name: str, state: str | None) -> dict[str, Any]:
     if state not in ("success", "skipped"):  # what is published then is an earlier try's
-        folder, curve = run_dir.work(stage), CURVE
+        folder, curve = run_dir.work(name), CURVE
         metrics = None
     else:
-        folder, curve = run_dir.published(stage), "log.jsonl"
-        metrics = _metrics(run_dir, stage)
+        folder, curve = run_dir.published(name), "log.jsonl"
+        metrics = _metrics(run_dir, name)
     found = read_progress(folder)
     return {
         "progress": found and found.model_dump(),
@@ -54,9 +56,9 @@ def _of_training(run_dir: RunDir, stage: str, state: str | None) -> dict[str, An
     }
 
 
-def _metrics(run_dir: RunDir, stage: str) -> dict[str, Any] | None:
+def _metrics(run_dir: RunDir, name: str) -> dict[str, Any] | None:
     try:
-        return run_dir.result(stage).metrics
+        return run_dir.result(name).metrics
     except (UserError, OSError):
         return None
 

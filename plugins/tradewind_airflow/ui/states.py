@@ -15,10 +15,12 @@ from tradewind.results import STAGES
 from tradewind_airflow.ui.places import spellings
 
 _BY_OPERATOR = {
+    "ChooseTrialOperator": "finetune",
     "GemmaAdaptOperator": "adapt",
     "GemmaBaselineOperator": "baseline",
     "GemmaEvaluateOperator": "evaluate",
     "GemmaFinetuneOperator": "finetune",
+    "GemmaTrialOperator": "finetune",
     "QAConversionOperator": "prepare",
     "RegisterModelOperator": "register",
     "ReportOperator": "report",

@@ -1,4 +1,4 @@
-"""Airflow's own application with the pages in it, a database with two DAGs, and users with different rights."""
+"""Airflow's own application with the pages in it, a database with three DAGs, and users with different rights."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ with DAG("foreign"):
 """
 
 
+_TRIALS_DAG = """
+from airflow.sdk import DAG
+from tradewind_airflow.operators.sweep import GemmaTrialOperator
+with DAG("trials"):
+    GemmaTrialOperator.partial(task_id="trials", recipe="tiny", data="embedded:en", seed=1).expand_kwargs(
+        [{"shard": f"{number}/2", "settings": f"lora.r={number}"} for number in (1, 2)]
+    )
+"""
+
+
 @pytest.fixture(scope="session")
 def client(airflow_database: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of the application, not logged in."""
@@ -35,6 +45,7 @@ def client(airflow_database: None, tmp_path_factory: pytest.TempPathFactory) -> 
         folder = tmp_path_factory.mktemp("dags")
         shutil.copy(Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / "trade_qa.py", folder)
         (folder / "foreign.py").write_text(_FOREIGN_DAG)
+        (folder / "trials.py").write_text(_TRIALS_DAG)
         DagBundlesManager().sync_bundles_to_db()
         bag = DagBag(str(folder))
         assert bag.import_errors == {}

@@ -12,7 +12,8 @@ import pytest
 from pages import DAG_ID, FOREIGN, RUN_ID, login, set_state
 from tradewind.files import write_atomically, write_jsonl
 from tradewind.progress import CURVE, PROGRESS, Progress
-from tradewind.run_dir import RunDir
+from tradewind.run_dir import RunDir, run_path
+from tradewind.shard import Shard
 
 PROGRESS_URL = "/tradewind/api/progress"
 Triggered = Callable[..., str]
@@ -64,6 +65,18 @@ def test_afterwards_it_tells_what_was_published(training: RunDir, shown: Any) ->
 def test_a_failed_one_shows_how_far_it_came(training: RunDir, shown: Any) -> None:
     set_state(DAG_ID, RUN_ID, "finetune", "failed")
     assert shown()["progress"]["step"] == 2
+
+
+def test_a_trial_of_a_sweep_tells_of_its_own_training(home: Path, triggered: Triggered, shown: Any) -> None:
+    triggered(dag_id="trials", trials="running")
+    run_dir = RunDir(run_path(home, "trials", RUN_ID))
+    for number in (1, 2):
+        work = run_dir.work(Shard(number, 2).folder("finetune"))
+        work.mkdir(parents=True)
+        write_atomically(work / PROGRESS, STATE.model_copy(update={"step": number}).model_dump_json())
+    for index in (0, 1):
+        body = shown("trials", dag_id="trials", map_index=str(index))
+        assert (body["training"], body["progress"]["step"]) == (True, index + 1)
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"step": 1}'])

@@ -40,7 +40,7 @@ function makeRow() {
 
   function show(stage, run, skipped) {
     const outcome = outcomeOf(stage, run);
-    setText(name, stage.stage);
+    setText(name, stage.task_id === stage.stage ? stage.stage : `${stage.stage} (${stage.task_id})`);
     setText(badge, outcome.word);
     badge.className = `badge ${outcome.tone}`;
     setText(text, outcome.text);
