@@ -37,7 +37,8 @@ SECRETS = {
 with DAG(
     dag_id="trade_qa",
     doc_md=__doc__,
-    schedule=CronTriggerTimetable("0 2 * * *", timezone="Asia/Seoul"),
+    # Unpaused, it waits for the next night; by default it would run at once for some hours after two.
+    schedule=CronTriggerTimetable("0 2 * * *", timezone="Asia/Seoul", run_immediately=timedelta(0)),
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,
