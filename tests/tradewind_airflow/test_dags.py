@@ -67,6 +67,25 @@ def test_the_tasks_run_one_after_the_other(dags: dict[str, Any]) -> None:
         assert task.downstream_task_ids == expected.get(task.task_id, set())
 
 
+@pytest.mark.parametrize("minutes", [1, 100, 1400])
+def test_unpaused_after_the_time_of_the_clock_it_waits_for_the_next(
+    dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    import pendulum
+    from airflow.serialization.serialized_objects import DagSerialization
+    from airflow.timetables import trigger
+    from airflow.timetables.base import TimeRestriction
+
+    night = pendulum.datetime(2026, 11, 21, 2, tz="Asia/Seoul")
+    monkeypatch.setattr(trigger, "utcnow", lambda: night.add(minutes=minutes).in_timezone("UTC"))
+    timetable = DagSerialization.from_dict(DagSerialization.to_dict(dags["trade_qa"])).timetable
+    info = timetable.next_dagrun_info(
+        last_automated_data_interval=None, restriction=TimeRestriction(earliest=None, latest=None, catchup=False)
+    )
+    assert info is not None
+    assert info.run_after == night.add(days=1)
+
+
 def test_it_runs_nightly_once_unpaused_and_never_beside_itself(dags: dict[str, Any]) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 
