@@ -56,7 +56,7 @@ def test_the_same_image_need_not_make_it_again_and_another_one_does(
     in_containers.cli.tag(engines.BASE_IMAGE, "known-under-another-name", "latest")
     second = night("second", "known-under-another-name:latest")
     assert (second["status"], second["source_run"]) == ("cached", "first")
-    made = in_containers.cli.create_container(engines.BASE_IMAGE, labels={"changed": "yes"})
+    made = in_containers.cli.create_container(engines.BASE_IMAGE, "true", labels={"changed": "yes"})
     try:
         in_containers.cli.commit(made["Id"], "changed", "latest")
     finally:
