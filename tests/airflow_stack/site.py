@@ -115,7 +115,7 @@ class Site:
         answer = self.stack.server.get(f"/dags/{DAG_ID}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}")
         return dict(answer.raise_for_status().json())
 
-    def end(self, run: DagRun, limit: float = 400) -> dict[str, str]:
+    def end(self, run: DagRun, limit: float = 900) -> dict[str, str]:
         """Wait for a run's end; the states of its tasks."""
         wait_for(lambda: run.state() in ENDED, f"{run.run_id} has ended; see {self.logs}", limit)
         return {str(task["task_id"]): str(task["state"]) for task in run.tasks()}

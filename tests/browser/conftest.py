@@ -21,11 +21,17 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "
 _LIMIT = 60_000  # ms; two cores train, serve and draw at once
 # Seconds of training each, though long enough to be watched; in English, which the embedded encoder can judge.
 QUICK = """
-data: {max_records: 40}
+data: {max_records: 20}
 adapt: {enabled: false}
-finetune: {num_train_epochs: 8, per_device_train_batch_size: 16, gradient_accumulation_steps: 1, max_length: 256,
+finetune: {num_train_epochs: 4, per_device_train_batch_size: 16, gradient_accumulation_steps: 1, max_length: 256,
            logging_steps: 2}
 evaluate: {encoder: "embedded:all-MiniLM-L6-v2", max_new_tokens: 16}
+"""
+PICTURED = """
+adapt: {enabled: false}
+finetune: {num_train_epochs: 4, learning_rate: 3.0e-3, per_device_train_batch_size: 16, gradient_accumulation_steps: 1,
+           max_length: 512, logging_steps: 2, lora: {r: 64, lora_alpha: 128}}
+evaluate: {encoder: "embedded:all-MiniLM-L6-v2", max_new_tokens: 64}
 """
 AsUser = Callable[[str], AirflowPage]
 _HAS_FAILED = pytest.StashKey[bool]()
@@ -52,10 +58,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="package")
 def recipe(site: Site) -> str:
     """The path of a recipe that trains for seconds; for pictures one whose scores are worth a look."""
-    if os.environ.get(SCREENSHOTS):
-        return "tiny"
     file = site.home / "quick.yaml"
-    file.write_text(QUICK, encoding="utf-8")
+    file.write_text(PICTURED if os.environ.get(SCREENSHOTS) else QUICK, encoding="utf-8")
     return str(file)
 
 

@@ -15,7 +15,7 @@ from browser.conftest import AsUser
 from tradewind.run_dir import run_path
 from tradewind_airflow.local.run import DAG_ID, DagRun
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 PAGES = ("models", "report", "files", "progress")
 OTHER_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 # What any signed-in user of some DAG gets: code of the pages, and what is sorted out by rights inside.

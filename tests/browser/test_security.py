@@ -25,7 +25,7 @@ from tradewind.reporting.summary import SUMMARY, Summary
 from tradewind.run_dir import RunDir
 from tradewind_airflow.local.run import DAG_ID, DagRun
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 SECRET = "what-stands-outside-of-the-run"
 OUTSIDE = "outside.txt"
 LAST = "end"  # after which nothing goes on, whatever its state
