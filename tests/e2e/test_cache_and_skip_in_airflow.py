@@ -24,7 +24,7 @@ from tradewind_airflow.local.run import DAG_ID, DagRun, set_paused, trigger, unf
 from tradewind_airflow.local.server import Server, free_port, started
 from tries import wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 STAGES = ("prepare", "baseline", "finetune", "evaluate", "report")
 NIGHT = 60  # seconds that one with unchanged documents may take
 QUICK = """
@@ -124,7 +124,7 @@ def scheduled(home: LocalHome) -> list[Night]:
                 found = server.get(f"/dags/{DAG_ID}/dagRuns?state=success&state=failed&order_by=run_after").json()
                 return [str(run["dag_run_id"]) for run in found["dag_runs"]]
 
-            wait_for(lambda: len(ended()) >= 2, "two scheduled nights", 2000)
+            wait_for(lambda: len(ended()) >= 2, "two scheduled nights", 1500)
             runs = server.get(f"/dags/{DAG_ID}/dagRuns?order_by=run_after").json()["dag_runs"]
             nights = [Night(DagRun(server, str(run["dag_run_id"])), home) for run in runs[:2]]
             found = [Seen(night) for night in nights]
