@@ -48,7 +48,7 @@ def night(
         form.fill("Seed", str(SEED))
         form.section("This run")
         form.choose("prepare")
-        airflow.picture("trigger-form")
+        airflow.picture("form")
         yield DagRun(site.stack.server, form.trigger())
 
 
