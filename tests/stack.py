@@ -20,7 +20,7 @@ from tradewind_airflow.local.home import LocalHome
 from tradewind_airflow.local.server import Server, free_port
 
 _PARTS = ("api-server", "scheduler", "dag-processor")
-_LIMIT = 120.0
+_LIMIT = 240.0
 HEARTBEAT_TIMEOUT = 15
 
 

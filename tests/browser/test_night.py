@@ -23,6 +23,7 @@ from tries import wait_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 LONG = 900.0  # seconds for what trains, beside other work on the machine
 SEED = 2
+_A_THIRD = re.compile(r"^([3-9].|100)$")  # or more, in percent
 COLOURS = {"success": "green", "skipped": "pink"}
 
 
@@ -47,7 +48,7 @@ def night(
         form.fill("Seed", str(SEED))
         form.section("This run")
         form.choose("prepare")
-        airflow.picture("trigger-form")
+        airflow.picture("form")
         yield DagRun(site.stack.server, form.trigger())
 
 
@@ -83,7 +84,8 @@ def test_progress_shows_the_training_while_it_goes_on(site: Site, night: DagRun,
     expect(tab.get_by_role("img", name="Loss by step of finetune")).to_be_visible(timeout=LONG * 1000)
     expect(tab.get_by_text("Time left")).to_be_visible()
     before = steps.inner_text()
-    expect(steps).not_to_have_text(before, timeout=60_000)  # by itself
+    expect(steps).not_to_have_text(before)  # by itself
+    expect(tab.get_by_role("progressbar")).to_have_attribute("value", _A_THIRD, timeout=LONG * 1000)
     tab.get_by_role("heading", name="How far it is").evaluate("heading => heading.scrollIntoView()")
     airflow.picture("progress")
     assert site.task(night.run_id, "finetune")["state"] == "running", "finetune had ended: nothing was seen of it"
@@ -105,6 +107,8 @@ def test_the_others_turn_green(site: Site, night: DagRun, as_user: AsUser) -> No
         return seen == expected
 
     wait_for(as_expected, "the grid has a colour for each state")
+    expect(airflow.page.get_by_text("Success").first).to_be_visible()
+    expect(airflow.page.get_by_text("Running")).to_have_count(0)
     airflow.picture("grid")
 
 
