@@ -40,8 +40,8 @@ def schedule(asset: Asset, *, cron: str, timezone: str) -> dict[str, Any]:
             raise UserError(f"{RUNS}: counts the times of {SCHEDULE}, which is {_NONE}; unset one of them")
         return dates | {"schedule": [asset]}
     _check_cron(cron)
-    # Unpaused, it waits for the next time; by default it would run at once for a tenth of the time in between.
-    clock: Any = CronTriggerTimetable(cron, timezone=zone, run_immediately=timedelta(0))
+    # No time at all: else Airflow makes up for a slot that was missed by less than a tenth of the time between two.
+    clock: Any = CronTriggerTimetable(cron, timezone=zone, run_immediately=timedelta())
     if start is not None and runs is not None:
         clock = EndingCronTimetable.counted(cron, timezone=zone, start=start, runs=runs)
     return dates | {"schedule": AssetOrTimeSchedule(timetable=clock, assets=[asset])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -189,8 +190,9 @@ def test_the_second_scheduled_night_ends_as_nothing_new_and_runs_no_stage(
     assert Registry(models_path(home.path, DAG_ID)).names() == ["v1"]
     print("seconds of the second night:", second.seconds(), json.dumps(second.durations()))
     record_property("second_night", second.seconds())
-    # The smaller of two bounds where the machine is its own; beside others' work every task waits for its turn.
-    assert second.seconds() < max(NIGHT, first.seconds() / 4)
+    # Beside others' work every task waits for its turn, as those of the first night did.
+    is_busy = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
+    assert second.seconds() < (first.seconds() / 2 if is_busy else NIGHT)
     for stage, result in second.results().items():
         assert result.seconds < 2, stage
 

@@ -29,6 +29,22 @@ def test_it_is_nightly_and_at_each_change_of_the_documents(monkeypatch: pytest.M
     assert list(when.asset_condition.objects) == [DOCUMENTS]
 
 
+def test_unpaused_shortly_after_its_time_it_waits_for_the_next(
+    monkeypatch: pytest.MonkeyPatch, airflow_database: None
+) -> None:
+    """So that a run by hand does not have to wait for a whole night's, which nobody asked for."""
+    from airflow.sdk import DAG
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    now = pendulum.now("UTC")
+    missed = now.subtract(minutes=2)
+    found = _schedule(monkeypatch, SCHEDULE=f"{missed.minute} {missed.hour} * * *", TIMEZONE="UTC")
+    kept = DagSerialization.to_dict(DAG("nightly", catchup=False, **found))
+    planned = DagSerialization.from_dict(kept).next_dagrun_info(last_automated_run_info=None)
+    assert planned is not None
+    assert planned.run_after > now
+
+
 def test_the_deployment_names_another_time_a_start_and_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     found = _schedule(
         monkeypatch, SCHEDULE="30 3 * * 1", TIMEZONE="Europe/Berlin", START_DATE="2026-12-01", MAX_RUNS="2"
