@@ -1,4 +1,4 @@
-# make run   the whole pipeline, once, on this machine      DATA=folder SEED=42 RECIPE=tiny
+# make run   the whole pipeline, once, on this machine      DATA=folder SEED=42 RECIPE=tiny FORCE=1 (make all anew)
 # make up    Airflow with its page                          PORT=8080
 # make test  every test                                     TESTS=tests
 # make lint  ruff, mypy, codespell
@@ -18,7 +18,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: run up test lint lock wheel images clean
 
 run: $(VENV)/.run
-	@$(BIN)/python -m tradewind_airflow.local run --recipe "$(RECIPE)" --seed "$(SEED)" $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m tradewind_airflow.local run --recipe "$(RECIPE)" --seed "$(SEED)" $(if $(DATA),--data "$(DATA)") \
+		$(if $(filter-out 0,$(FORCE)),--force)
 
 up: $(VENV)/.run
 	@$(BIN)/python -m tradewind_airflow.local up --port "$(PORT)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.sources import iter_documents, with_pairs
-from tradewind.sources.record import Item, Passage, Record, Rejected, SourceFile
+from tradewind.sources.record import Item, LeftOut, Passage, Record, Rejected, SourceFile
 
 
 @dataclass
@@ -43,6 +43,8 @@ class Documents:
                 accounted[item.file] += item.entries
                 if isinstance(item, Rejected):
                     found.rejected.append(item)
+                    continue
+                if isinstance(item, LeftOut):
                     continue
                 found.records.append(item)
                 for name in item.names:  # the same term in another file or language

@@ -13,6 +13,8 @@ from tradewind.registry.register import Registered
 from tradewind.registry.version import CHAMPION_INPUT, Version
 from tradewind.reporting.contract import Report
 from tradewind.results import Artifact, Stage, StageResult
+from tradewind.reuse.documents import DOCUMENTS, documents_of
+from tradewind.reuse.hashes import FileHashes
 from tradewind.run_dir import RunDir
 from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
@@ -99,7 +101,9 @@ def finished_run(
     write_jsonl(run.published("prepare") / "train.jsonl", [pair])
     write_jsonl(run.published("prepare") / "corpus.jsonl", [{"text": pair["context"]}])
     write_jsonl(run.published("prepare") / "heldout.jsonl", [{"question": "CIF?", "answer": "Cost and freight."}])
-    found = publish("prepare", PREPARED, {}, files=2, train=100, heldout=dict.fromkeys(KINDS, N))
+    with FileHashes() as hashes:
+        documents = {DOCUMENTS: documents_of(config, hashes)}
+    found = publish("prepare", PREPARED, documents, files=2, train=100, heldout=dict.fromkeys(KINDS, N))
 
     if adapted:
         (run.published("adapt") / "model").mkdir()

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Json = dict[str, Any]
-# A header, section, context or actions block is looked into; of the others only the type is checked.
-UNCHECKED = ("context_actions", "divider", "file", "image", "input", "markdown", "rich_text", "table", "video")
+# A header, section, context, actions or table block is looked into; of the others only the type is checked.
+UNCHECKED = ("context_actions", "divider", "file", "image", "input", "markdown", "rich_text", "video")
+SCOPES = frozenset({"chat:write", "files:write"})
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,26 @@ def _context_element(element: Json, at: str) -> Iterator[str]:
         yield from _text(element, at, 3000)
 
 
+def _table(block: Json, at: str) -> Iterator[str]:
+    rows = block.get("rows")
+    if not isinstance(rows, list) or not 0 < len(rows) <= 100 or not all(isinstance(row, list) for row in rows):
+        yield f"must be 1 to 100 rows [json-pointer:{at}/rows]"
+        return
+    if len({len(row) for row in rows}) > 1 or not 0 < len(rows[0]) <= 20:
+        yield f"rows must have the same 1 to 20 cells [json-pointer:{at}/rows]"
+    for number, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            yield from _text(cell, f"{at}/rows/{number}/{column}", 10_000, ("raw_text",))
+    if sum(len(cell.get("text", "")) for row in rows for cell in row) > 10_000:
+        yield f"no more than 10000 characters allowed [json-pointer:{at}/rows]"
+    for number, column in enumerate(block.get("column_settings") or []):
+        if not set(column or {}) <= {"align", "is_wrapped"} or (column or {}).get("align", "left") not in _ALIGN:
+            yield f"unknown column setting [json-pointer:{at}/column_settings/{number}]"
+
+
+_ALIGN = ("left", "center", "right")
+
+
 def _block(block: Json, at: str) -> Iterator[str]:
     match block.get("type"):
         case "header":
@@ -81,6 +102,8 @@ def _block(block: Json, at: str) -> Iterator[str]:
             yield from _each(block.get("elements"), f"{at}/elements", 10, _context_element)
         case "actions":
             yield from _each(block.get("elements"), f"{at}/elements", 25, _button)
+        case "table":
+            yield from _table(block, at)
         case kind if kind not in UNCHECKED:
             yield f"unsupported type: {kind} [json-pointer:{at}/type]"
 
@@ -89,12 +112,24 @@ class SlackServer:
     """Answers on a free port of this machine while the context lasts, and remembers what it was sent.
 
     `calls` has every request, refused ones too; `messages` only the payloads that chat.postMessage took, so a retried
-    message counts once; `uploads` has each file's content by its id.
+    message counts once; `uploads` has each file's content by its id, `shared` what came with each into a channel.
     """
 
-    def __init__(self, token: str, *, rate_limited: int = 0, retry_after: int = 1) -> None:
+    def __init__(
+        self,
+        token: str,
+        *,
+        rate_limited: int = 0,
+        retry_after: int = 1,
+        scopes: frozenset[str] = SCOPES,
+        takes_tables: bool = True,
+    ) -> None:
         self.token, self.rate_limited, self.retry_after = token, rate_limited, retry_after
-        self.channels = {"general": "C00000001"}  # what conversations.list knows; a test may add to it
+        self.scopes, self.takes_tables = scopes, takes_tables
+        # What conversations.list knows; a test may add to it.
+        self.channels = {"general": "C00000001", "tradewind": "C00000002"}
+        self.threads: set[str] = set()  # `ts` of what can be replied to
+        self.shared: list[Json] = []
         self.calls: list[Call] = []
         self.messages: list[Json] = []
         self.uploads: dict[str, bytes] = {}
@@ -144,8 +179,16 @@ class SlackServer:
             if method == "chat.postMessage" and self.rate_limited > 0:
                 self.rate_limited -= 1
                 return 429, {"Retry-After": str(self.retry_after)}, {"ok": False, "error": "ratelimited"}
-            answer = self._methods[method](form) if method in self._methods else {"error": "unknown_method"}
+            answer = self._lacks(method) or (
+                self._methods[method](form) if method in self._methods else {"error": "unknown_method"}
+            )
             return 200, {}, {"ok": "error" not in answer, **answer}
+
+    def _lacks(self, method: str) -> Json | None:
+        needed = "files:write" if method.startswith("files.") else "chat:write" if method.startswith("chat.") else None
+        if needed is None or needed in self.scopes:
+            return None
+        return {"error": "missing_scope", "needed": needed, "provided": ",".join(sorted(self.scopes))}
 
     def _post_message(self, form: Json) -> Json:
         message = dict(form)
@@ -156,20 +199,39 @@ class SlackServer:
         if errors := list(_each(blocks, "/blocks", 50, _block)) if blocks else []:
             notes = {"messages": [f"[ERROR] {error}" for error in errors]}
             return {"error": "invalid_blocks", "errors": errors, "response_metadata": notes}
+        inner = [block for attached in message.get("attachments") or [] for block in attached.get("blocks") or []]
+        errors = list(_each(inner, "/attachments/0/blocks", 50, _block)) if inner else []
+        tables = sum(block.get("type") == "table" for block in [*blocks, *inner])
+        if errors or tables > 1 or (tables and not self.takes_tables):
+            return {"error": "invalid_attachments", "errors": errors or ["only_one_table_allowed"]}
+        thread = message.get("thread_ts")
+        if thread is not None and thread not in self.threads:
+            return {"error": "thread_not_found"}
         if not (channel := message.get("channel")) or not (blocks or message.get("text") or message.get("attachments")):
             return {"error": "no_text" if channel else "channel_not_found"}
         self.messages.append(message)
         ts = f"{1_700_000_000 + len(self.messages)}.000100"
+        self.threads |= set() if thread else {ts}
         return {"channel": self.channels.get(channel.removeprefix("#"), channel), "ts": ts, "message": message}
 
-    def _start_upload(self, _: Json) -> Json:
+    def _start_upload(self, form: Json) -> Json:
+        if not form.get("filename") or int(form.get("length", 0)) <= 0:
+            return {"error": "invalid_arguments"}
         file_id = f"F{len(self.uploads) + 1:08d}"
         self.uploads[file_id] = b""
         return {"file_id": file_id, "upload_url": f"{self._url}/upload/v1/{file_id}"}
 
     def _complete_upload(self, form: Json) -> Json:
         files = json.loads(form["files"])
-        return {"files": files} if all(self.uploads.get(file["id"]) for file in files) else {"error": "file_not_found"}
+        if not all(self.uploads.get(file["id"]) for file in files):
+            return {"error": "file_not_found"}
+        channel, thread = form.get("channel_id"), form.get("thread_ts")
+        if channel and channel not in self.channels.values():  # a name is not enough here
+            return {"error": "channel_not_found"}
+        if thread and thread not in self.threads:
+            return {"error": "thread_not_found"}
+        self.shared += [{**file, "channel": channel, "thread_ts": thread} for file in files]
+        return {"files": files}
 
 
 class _Handler(BaseHTTPRequestHandler):

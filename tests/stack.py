@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tradewind_airflow.local.home import LocalHome
 from tradewind_airflow.local.server import Server, free_port
 
 _PARTS = ("api-server", "scheduler", "dag-processor")
-_LIMIT = 120.0
+_LIMIT = 240.0
 HEARTBEAT_TIMEOUT = 15
 
 
@@ -54,11 +54,11 @@ def postgres() -> Iterator[str]:
 class Stack:
     """The processes of one Airflow."""
 
-    def __init__(self, home: LocalHome, database: str) -> None:
+    def __init__(self, home: LocalHome, database: str, settings: Mapping[str, str] | None = None) -> None:
         port = free_port()
         self.home = home
         self.server = Server(home, port)
-        self._environment = home.environment(port) | {
+        self.environment = home.environment(port) | {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT),
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
@@ -66,6 +66,7 @@ class Stack:
             "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
             "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-that-is-long-enough-for-hs512-signatures-here",
+            **(settings or {}),
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -73,7 +74,7 @@ class Stack:
         """Start one of its processes as the leader of a group."""
         with (self.home.airflow / f"{part}.log").open("ab") as log:
             self._processes[part] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", part], env=self._environment, cwd=self.home.project,
+                [sys.executable, "-m", "airflow", part], env=self.environment, cwd=self.home.project,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
@@ -103,7 +104,7 @@ class Stack:
     def run(self, *arguments: str) -> str:
         """One `airflow` command; returns what it prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments], env=self._environment, cwd=self.home.project,
+            [sys.executable, "-m", "airflow", *arguments], env=self.environment, cwd=self.home.project,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
@@ -126,15 +127,22 @@ def started(home: LocalHome, database: str) -> Iterator[Stack]:
     home.password()
     stack = Stack(home, database)
     stack.run("db", "migrate")
+    with up(stack):
+        yield stack
+
+
+@contextmanager
+def up(stack: Stack, *more: str) -> Iterator[None]:
+    """Its parts, and those named, run while the block does: healthy, and the session logged in."""
     try:
-        for part in _PARTS:
+        for part in (*_PARTS, *more):
             stack.start(part)
         deadline = time.monotonic() + _LIMIT
         while not stack.server.is_healthy():
-            assert time.monotonic() < deadline, "Airflow did not become healthy"
+            assert time.monotonic() < deadline, f"{stack.home.airflow}: Airflow did not become healthy; see its logs"
             time.sleep(0.5)
         stack.server.log_in()
-        yield stack
+        yield
     finally:
         stack.stop()
 

@@ -75,6 +75,18 @@ def test_the_engine_is_reached_by_the_worker_only_and_through_the_proxy(services
     assert hosts == {"worker"}
 
 
+def test_the_pages_read_what_the_worker_writes(services: dict[str, Any]) -> None:
+    modes = {
+        name: str(mounted).split(":")[2:]
+        for name, service in services.items()
+        for mounted in service.get("volumes", ())
+        if str(mounted).startswith("runs:/runs")
+    }
+    assert modes == {"volumes-init": ["rw"], "worker": ["rw"], "dag-processor": ["rw"], "api-server": ["ro"]}
+    homes = {services[name]["environment"]["TRADEWIND_HOME"] for name in modes if name != "volumes-init"}
+    assert homes == {"/runs"}
+
+
 def test_the_proxy_lets_through_what_the_operator_asks_for(services: dict[str, Any]) -> None:
     rules: dict[str, list[str]] = {}
     for flag in services["docker-proxy"]["command"]:

@@ -19,13 +19,17 @@ from tradewind.bars import BarsAsLines
 from tradewind.config import RunConfig
 from tradewind.errors import TemporaryError, UserError
 from tradewind.faults import told_to_user
-from tradewind.recipes import read_config, resolve
+from tradewind.recipes import overridden, read_config, resolve
 from tradewind.registry.commands import add_models
 from tradewind.results import STAGES
 from tradewind.run_dir import RunDir
-from tradewind.shard import Shard
+from tradewind.shard import DIVIDED, Shard
 
 DEFAULT_DATA = "embedded:en"
+_SHARDS = {
+    "extract": "do every N-th passage, from the I-th; default: all",
+    "finetune": "be the I-th of N trials of a sweep, which hold out pairs to be compared by; default: none",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -58,14 +62,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tradewind {tradewind.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for stage in STAGES:
-        command = commands.add_parser(stage, help=f"run the stage {stage} of one run")
+        command = commands.add_parser(
+            stage,
+            help=f"run the stage {stage} of one run",
+            description=f"Run the stage {stage}, always: only tasks of Airflow take results of earlier runs.",
+        )
         _add_settings(command)
         command.add_argument("--config", type=Path, help="resolved configuration; default: RUN_DIR/config.json")
         command.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
         command.add_argument("--gpu", action="append", default=[], metavar="ID", help="hold this GPU; may be repeated")
         command.add_argument("--lease-dir", type=Path, help="folder of the GPUs' lock files; needed with --gpu")
-        if stage == "extract":
-            command.add_argument("--shard", metavar="I/N", help="do every N-th passage, from the I-th; default: all")
+        if stage in DIVIDED:
+            command.add_argument("--shard", metavar="I/N", help=_SHARDS[stage])
         # For supervisors: see tradewind_airflow.
         command.add_argument("--die-with-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
         command.add_argument("--secrets-from-stdin", action="store_true", help=argparse.SUPPRESS)
@@ -93,6 +101,14 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> RunConfig:
+    overrides = _overrides(arguments)
+    if arguments.data is not None and not arguments.data.strip():
+        raise UserError("--data: empty; name the folder of your documents, or leave it out for the English samples")
+    data = DEFAULT_DATA if arguments.data is None else arguments.data
+    return resolve(arguments.recipe or "tiny", data, 42 if arguments.seed is None else arguments.seed, overrides)
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     for assignment in arguments.set or ():
         key, separator, value = assignment.partition("=")
@@ -102,10 +118,7 @@ def _settings(arguments: argparse.Namespace) -> RunConfig:
             overrides[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise UserError(f"--set {assignment}: the value is not YAML; quote it") from error
-    if arguments.data is not None and not arguments.data.strip():
-        raise UserError("--data: empty; name the folder of your documents, or leave it out for the English samples")
-    data = DEFAULT_DATA if arguments.data is None else arguments.data
-    return resolve(arguments.recipe or "tiny", data, 42 if arguments.seed is None else arguments.seed, overrides)
+    return overrides
 
 
 def _stage(arguments: argparse.Namespace) -> None:
@@ -150,12 +163,19 @@ def _run_settings(arguments: argparse.Namespace, run_dir: RunDir) -> RunConfig:
         return _settings(arguments)
     if not any_stated:
         return read_config(run_dir.config_file)
+    if _is_trial(arguments) and stated == [None, None, None, arguments.set]:
+        return overridden(read_config(run_dir.config_file), _overrides(arguments))
     if arguments.recipe is None or arguments.data is None:
         raise UserError(
             f"{run_dir.config_file}: this run has a configuration; "
             "give both --recipe and --data to replace it, or none of the options to keep it"
         )
     return _settings(arguments)
+
+
+def _is_trial(arguments: argparse.Namespace) -> bool:
+    """Whether the settings are those of a trial of a sweep, which leaves the run's own as they are."""
+    return arguments.stage == "finetune" and arguments.shard is not None
 
 
 def _validate(arguments: argparse.Namespace) -> None:

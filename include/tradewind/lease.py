@@ -24,7 +24,7 @@ from tradewind.errors import GpuBusyError, RunDirBusyError, UserError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _held: set[IO[str]] = set()
-_REGISTRY_PATIENCE = 120.0  # a change of a registry takes seconds: what is waited for is a disk that deletes
+_PATIENCE = 120.0  # placing files and changing a registry take seconds: what is waited for is a disk that deletes
 _POLL = 0.05
 _WORK_LOCK = ".lock"
 
@@ -69,13 +69,24 @@ def run_dir_lock(run_dir: Path, stage: str, lane: str | None = None) -> Iterator
 
 
 @contextmanager
+def placing_lock(run_dir: Path) -> Iterator[None]:
+    """Be the only one that puts earlier results into `run_dir` while the block runs; waits for another.
+
+    Raises:
+        RunDirBusyError: the other does not come to its end.
+    """
+    with _locked(run_dir, ".placing.lock", "placing", fcntl.LOCK_EX, patience=_PATIENCE):
+        yield
+
+
+@contextmanager
 def registry_lock(folder: Path, doing: str) -> Iterator[None]:
     """Be the only one that changes a registry of models while the block runs; waits for another.
 
     Raises:
         RunDirBusyError: the other does not come to its end.
     """
-    with _locked(folder, ".lock", doing, fcntl.LOCK_EX, patience=_REGISTRY_PATIENCE):
+    with _locked(folder, ".lock", doing, fcntl.LOCK_EX, patience=_PATIENCE):
         yield
 
 

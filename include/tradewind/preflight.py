@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Collection, Mapping
 
 from tradewind.config import RunConfig, ServerConfig
 from tradewind.errors import UserError
@@ -24,22 +25,27 @@ def check_recipe(config: RunConfig) -> None:
                 raise UserError(f"{stage}.report_to: {tracker} is not installed; pip install {tracker}")
 
 
-def check_keys(config: RunConfig) -> None:
-    """Fail where a model behind a server is configured and its key is not in this environment."""
-    if config.evaluate.judge is not None:
-        server_key(config.evaluate.judge, "evaluate.judge")
-    if config.extract is not None:
-        server_key(config.extract, "extract")
+def check_keys(config: RunConfig, environment: Mapping[str, str] = os.environ, skip: Collection[str] = ()) -> None:
+    """Fail where a model behind a server is configured and its key is not in the environment.
+
+    Args:
+        environment: of the stages that ask; this process's own where they share it.
+        skip: stages that will not run.
+    """
+    if config.evaluate.judge is not None and "evaluate" not in skip:
+        server_key(config.evaluate.judge, "evaluate.judge", environment)
+    if config.extract is not None and "extract" not in skip:
+        server_key(config.extract, "extract", environment)
 
 
-def server_key(server: ServerConfig, block: str) -> str:
+def server_key(server: ServerConfig, block: str, environment: Mapping[str, str] = os.environ) -> str:
     """The key of the server that the recipe's `block` names.
 
     Raises:
         UserError: the variable is not set, or what it holds cannot stand in an HTTP header; it is not shown.
     """
     name = server.api_key_env
-    key = os.environ.get(name)
+    key = environment.get(name)
     if not key:
         raise UserError(f"{block}: the environment variable {name} is not set; set it to the key")
     if not (key.isascii() and key.isprintable() and " " not in key):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tradewind.errors import UserError
 from tradewind.files import sha256_of
+from tradewind.shard import WHOLE, Shard
 
 Stage = Literal["extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = ("extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report")
@@ -72,10 +73,13 @@ class StageResult(Contract):
     """`TRADEWIND_TASK_ID`: `<task_id>/<try>`, so that a result of another try is told apart."""
     stage: Stage
     shard: str | None = None
-    """`2/8` where several tasks divide the stage's work."""
-    status: Literal["success", "skipped"] = "success"
+    """`2/8` where several tasks divide the stage's work, or try it with several settings."""
+    status: Literal["success", "cached", "skipped"] = "success"
+    """`cached`: another run's result stands here, as nothing that decides it has changed."""
     reason: str | None = None
     """Why a stage was skipped."""
+    source_run: str | None = None
+    """The folder name of the run that made what stands here; None where this run did."""
     started_at: str
     seconds: float
     gpu_seconds: float = 0.0
@@ -87,6 +91,22 @@ class StageResult(Contract):
     metrics: dict[str, Any] = {}
     warnings: tuple[str, ...] = ()
     resumed_from_step: int | None = None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether nothing stands here: the stage was skipped, and no earlier result stands in for it."""
+        return self.status == "skipped" and not self.outputs
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder in the run that it was published as."""
+        return self.stage if self.shard is None else Shard.parse(self.shard).folder(self.stage)
+
+    def placed_as(self, shard: Shard) -> dict[str, Any]:
+        """What changes where it stands as another shard, or as the whole."""
+        folder = shard.folder(self.stage)
+        moved = {name: item.model_copy(update={"path": f"{folder}/{name}"}) for name, item in self.outputs.items()}
+        return {"shard": None if shard == WHOLE else str(shard), "outputs": moved}
 
 
 def read_result(path: Path) -> StageResult:

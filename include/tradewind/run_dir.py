@@ -66,24 +66,34 @@ class RunDir:
         return work
 
     def publish(self, stage: str, work: Path, result: StageResult) -> None:
-        """Make the work folder the stage's published one; `result.json` goes in last, then one rename."""
+        """Make `work`, a folder in the run's, the published one; `result.json` goes in last, then one rename."""
         write_atomically(work / "result.json", result.model_dump_json(indent=1))
-        (work / ".fingerprint").unlink()
-        target = self.published(stage)
-        if target.exists():
-            old = self.path / f".{stage}.old"
-            shutil.rmtree(old, ignore_errors=True)
-            target.rename(old)
-            work.rename(target)
+        (work / ".fingerprint").unlink(missing_ok=True)
+        old = self._set_aside(stage)
+        work.rename(self.published(stage))
+        if old is not None:
             shutil.rmtree(old)
-        else:
-            work.rename(target)
+
+    def withdraw(self, stage: str) -> None:
+        """Take back what the stage published, if anything: it must not be mixed with what stands here now."""
+        old = self._set_aside(stage)
+        if old is not None:
+            shutil.rmtree(old)
+
+    def _set_aside(self, stage: str) -> Path | None:
+        target, old = self.published(stage), self.path / f".{stage}.old"
+        if not target.exists():
+            return None
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+        return old
 
 
 def fingerprint(stage: Stage, config: RunConfig, inputs: dict[str, str]) -> str:
     """A hash of the stage, its settings and its inputs' hashes; equal means the same outcome is due."""
     # A training's checkpoints depend on its own settings only; a change elsewhere must not throw them away.
-    parts = {"model", "seed", stage} if stage in ("adapt", "finetune") else None
+    own = {"adapt": {"adapt"}, "finetune": {"finetune", "sweep"}}
+    parts = {"model", "seed", *own[stage]} if stage in own else None
     text = json.dumps([stage, config.model_dump(mode="json", include=parts), inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -36,3 +36,5 @@ class Shard:
 
 
 WHOLE = Shard()
+DIVIDED = ("extract", "finetune")
+"""The stages that have shards: parts of the work, and trials of a sweep."""

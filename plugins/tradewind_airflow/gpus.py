@@ -52,6 +52,13 @@ def inventory(root: Path = Path("/")) -> tuple[Gpu, ...]:
     return tuple(Gpu(item, "amd" if vendor else "nvidia") for item in ids)
 
 
+def gpu_pool(count: int) -> dict[str, Any]:
+    """Airflow's `pool` and `pool_slots` of a task with so many GPUs, where `TRADEWIND_GPU_POOL` names one."""
+    pool = os.environ.get(POOL_VARIABLE)
+    # No more than there are: Airflow lets such a task wait for ever, and here it is to fail with a reason.
+    return {"pool": pool, "pool_slots": min(count, len(inventory()) or count)} if count and pool else {}
+
+
 def _discovered(root: Path) -> tuple[Gpu, ...]:
     # One folder a GPU, named by PCI address; NVML, and so nvidia-smi and the container runtime, count in that order.
     nvidia = root / "proc/driver/nvidia/gpus"

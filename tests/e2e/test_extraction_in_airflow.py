@@ -68,6 +68,10 @@ def _extracts(run: DagRun) -> list[dict[str, Any]]:
     )
 
 
+def _tries(run: DagRun, task_id: str) -> int:
+    return int(next(task["try_number"] for task in run.tasks() if task["task_id"] == task_id))
+
+
 def test_shards_are_mapped_share_a_budget_and_make_one_data_set(
     airflow: Server, home: LocalHome, lectures: Path, tmp_path: Path
 ) -> None:
@@ -81,8 +85,10 @@ def test_shards_are_mapped_share_a_budget_and_make_one_data_set(
         assert "failed" in {task["state"] for task in _extracts(run)}
 
         recipe.write_text(RECIPE.format(base_url=llm.base_url, requests=1000), encoding="utf-8")
-        body = {"dry_run": False, "dag_run_id": run.run_id, "only_failed": True}
-        airflow.send("POST", f"/dags/{DAG_ID}/clearTaskInstances", body)
+        clear, body = f"/dags/{DAG_ID}/clearTaskInstances", {"dry_run": False, "dag_run_id": run.run_id}
+        airflow.send("POST", clear, body | {"task_ids": ["configure"], "only_failed": False})
+        wait_for(lambda: run.state() == "failed" and _tries(run, "configure") == 2, "the recipe is read again", 120)
+        airflow.send("POST", clear, body | {"only_failed": True})
         wait_for(lambda: run.state() == "running", "the run goes on", 60)
         wait_for(lambda: run.state() in ("success", "failed"), "the run has ended", 400)
         assert run.state() == "success", [(task["task_id"], task["state"]) for task in run.tasks()]
@@ -102,5 +108,5 @@ def test_shards_are_mapped_share_a_budget_and_make_one_data_set(
     assert last == llm.bill.prompt_tokens
     drawn = sum(result.metrics["pairs"] for result in results)
     assert 0 < published.result("prepare").metrics["pairs"] <= drawn
-    assert len(published.result("prepare").inputs) == 6
+    assert len(published.result("prepare").inputs) == 7
     assert (home.path / "answers" / "answers.sqlite3").is_file()

@@ -76,9 +76,9 @@ def test_a_killed_and_cleared_finetune_resumes_and_the_run_ends_better_than_its_
     _wait(lambda: run.state() in ("success", "failed"), 400, "the run has ended")
 
     states = {task["task_id"]: task["state"] for task in run.tasks()}
-    done = ("shards", "prepare", "baseline", "adapt", "finetune", "evaluate", "report", "register")
+    done = ("configure", "shards", "prepare", "baseline", "adapt", "finetune", "evaluate", "report", "register", "end")
     assert states == dict.fromkeys(done, "success") | dict.fromkeys(
-        ("extract", "approve", "promote", "notify"), "skipped"
+        ("extract", "approve", "promote", "announce", "notify", "tell_promotion"), "skipped"
     )
     published = RunDir(run_dir)
     assert (published.result("finetune").resumed_from_step or 0) >= 50
@@ -135,17 +135,28 @@ def test_the_command_of_make_run_prints_the_table_and_the_reports_path(
     monkeypatch.setenv("TRADEWIND_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("SLACK_TOKEN", raising=False)
     command = [sys.executable, "-m", "tradewind_airflow.local", "--project", str(REPOSITORY), "run"]
-    done = subprocess.run(
-        [*command, "--recipe", str(recipe), "--data", str(korean_samples), "--seed", "7"],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    for task in ("prepare", "baseline", "adapt", "finetune", "evaluate", "report", "register"):
-        assert f"{task} success" in done.stdout
-    assert "SemScore (blind)" in done.stdout  # the embedded encoder cannot judge Korean
-    path = re.search(r"^report: (.+\.html)$", done.stdout, re.MULTILINE)
-    assert path is not None
-    assert Path(path[1]).is_file()
+    command += ["--recipe", str(recipe), "--data", str(korean_samples), "--seed", "7"]
+
+    def make_run() -> str:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "SemScore (blind)" in done.stdout  # the embedded encoder cannot judge Korean
+        path = re.search(r"^report: (.+\.html)$", done.stdout, re.MULTILINE)
+        assert path is not None
+        assert Path(path[1]).is_file()
+        return done.stdout
+
+    stages = ("prepare", "baseline", "adapt", "finetune", "evaluate", "report")
+    first = make_run()
+    for stage in stages:
+        assert re.search(rf"^  {stage} +made in \d+ s$", first, re.MULTILINE)
+    assert "register success" in first
+    assert "nothing new" not in first
+    second = make_run()
+    for stage in stages:
+        assert re.search(rf"^  {stage} +cached, made by run manual__", second, re.MULTILINE)
+    assert re.search(r"^nothing new: model and scores are those of run manual__", second, re.MULTILINE)
+    assert second.partition("held-out")[2].splitlines()[:9] == first.partition("held-out")[2].splitlines()[:9]
 
 
 def test_a_fault_of_input_is_told_before_airflow_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

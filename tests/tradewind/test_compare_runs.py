@@ -11,66 +11,30 @@ import numpy as np
 import pytest
 
 from documents import Cli, complaint
+from evaluated_run import Rows, evaluated_run, rows_of, scored
 from tradewind.compare_runs import compare_runs
 from tradewind.config import EvaluateConfig, RunConfig
 from tradewind.errors import UserError
-from tradewind.files import write_jsonl
 from tradewind.judging.record import JudgeRecord
-from tradewind.metrics.item_scores import Measured, groups_of
-from tradewind.metrics.summary import summarise
-from tradewind.scores import Scores
 
-Rows = list[dict[str, Any]]
 Run = Callable[..., Path]
 JUDGE = JudgeRecord(model="judge-1", prompt_sha256={"en": "a" * 64}, samples=1)
-
-
-def _rows(seed: int) -> Rows:
-    rng = np.random.default_rng(seed)
-    return [
-        {
-            "id": f"i{at}", "kind": ("reworded", "read")[at % 2], "language": "en", "context": "", "source": "qa",
-            "question": f"q{at}?", "answer": f"r{at}", "record_id": str(at // 4), "fact_id": str(at),
-            "answers": {"base": "x", "tuned": f"{seed}"}, "hit_token_limit": {"base": False, "tuned": False},
-            "scores": {
-                metric: {"base": 0.2, "tuned": round(float(rng.random()), 6)} for metric in ("semscore", "chrf")
-            },
-        }
-        for at in range(80)
-    ]  # fmt: skip
-
-
-def _scores(rows: Rows, record: JudgeRecord | None = None, **changes: Any) -> Scores:
-    measured = Measured(256, 0.0, "1.0", {"en": 0.2}, {group: {} for group in groups_of(rows)})
-    scores = summarise(rows, list(rows[0]["answers"]), measured, RunConfig(recipe="r", data_dir="d"), record)
-    return scores.model_copy(update=changes)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """Write the folder of an evaluated run."""
-
-    def write(name: str, rows: Rows, record: JudgeRecord | None = None, **changes: Any) -> Path:
-        folder = tmp_path / name
-        (folder / "evaluate").mkdir(parents=True)
-        write_jsonl(folder / "evaluate" / "predictions.jsonl", rows)
-        scores = _scores(rows, record, **changes)
-        (folder / "evaluate" / "scores.json").write_text(scores.model_dump_json(), encoding="utf-8")
-        config = RunConfig(recipe="r", data_dir="d")
-        (folder / "config.json").write_text(config.model_dump_json(), encoding="utf-8")
-        return folder
-
-    return write
+    return lambda name, rows, record=None, **changes: evaluated_run(tmp_path / name, rows, record, **changes)
 
 
 def test_it_gives_the_figures_that_a_report_gives_of_the_champion(run: Run) -> None:
-    first, second = _rows(1), _rows(2)
+    first, second = rows_of(1), rows_of(2)
     for champion, row in zip(first, second, strict=True):
         row["answers"]["champion"] = champion["answers"]["tuned"]
         row["hit_token_limit"]["champion"] = False
         for metric, values in row["scores"].items():
             values["champion"] = champion["scores"][metric]["tuned"]
-    reported = _scores(second)
+    reported = scored(second)
     found = compare_runs(run("a", first), run("b", second), "tuned")
     for group, other in zip(found.groups, reported.groups, strict=True):
         for metric, theirs in zip(group.metrics, other.metrics, strict=True):
@@ -80,9 +44,9 @@ def test_it_gives_the_figures_that_a_report_gives_of_the_champion(run: Run) -> N
 
 
 def test_the_runs_order_changes_signs_only_and_that_of_lines_nothing(run: Run) -> None:
-    first, second = run("a", _rows(1)), run("b", _rows(2))
+    first, second = run("a", rows_of(1)), run("b", rows_of(2))
     forth, back = compare_runs(first, second, "tuned"), compare_runs(second, first, "tuned")
-    assert compare_runs(first, run("c", _rows(2)[::-1]), "tuned") == forth
+    assert compare_runs(first, run("c", rows_of(2)[::-1]), "tuned") == forth
     for group, other in zip(forth.groups, back.groups, strict=True):
         for metric, theirs in zip(group.metrics, other.metrics, strict=True):
             one, two = metric.comparisons["base"], theirs.comparisons["base"]
@@ -91,7 +55,7 @@ def test_the_runs_order_changes_signs_only_and_that_of_lines_nothing(run: Run) -
 
 
 def _at_its_floor(seed: int, tuned: float, floor: float | None) -> Rows:
-    rows = _rows(seed)
+    rows = rows_of(seed)
     noise = np.random.default_rng(seed).normal(0.0, 0.02, len(rows))
     for row, moved in zip(rows, noise, strict=True):
         row["scores"] = {"semscore": {"base": 0.2, "tuned": round(tuned + moved, 6)}}
@@ -118,7 +82,7 @@ def test_where_an_older_run_kept_no_floors_the_verdict_says_that_they_were_not_c
 
 
 def test_answers_cut_at_different_lengths_are_refused(run: Run) -> None:
-    first, second = run("a", _rows(1)), run("b", _rows(2))
+    first, second = run("a", rows_of(1)), run("b", rows_of(2))
     short = RunConfig(recipe="r", data_dir="d", evaluate=EvaluateConfig(max_new_tokens=64))
     (second / "config.json").write_text(short.model_dump_json(), encoding="utf-8")
     with pytest.raises(UserError, match=r"the runs' evaluate.max_new_tokens differs: 256 in .*, 64 in "):
@@ -126,7 +90,7 @@ def test_answers_cut_at_different_lengths_are_refused(run: Run) -> None:
 
 
 def test_a_run_does_not_differ_from_itself(run: Run) -> None:
-    same = run("a", _rows(1))
+    same = run("a", rows_of(1))
     for group in compare_runs(same, same, "tuned").groups:
         for metric in group.metrics:
             found = metric.comparisons["base"]
@@ -134,7 +98,7 @@ def test_a_run_does_not_differ_from_itself(run: Run) -> None:
 
 
 def test_the_command_prints_the_table_with_both_runs(run: Run, cli: Cli) -> None:
-    first, second = run("a", _rows(1)), run("b", _rows(2))
+    first, second = run("a", rows_of(1)), run("b", rows_of(2))
     done = cli("compare", str(first), str(second))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -160,7 +124,7 @@ def test_the_command_prints_the_table_with_both_runs(run: Run, cli: Cli) -> None
     ids=["encoder", "revision", "no judge", "another judge", "another prompt", "temperature", "samples"],
 )  # fmt: skip
 def test_scores_of_different_encoders_or_judges_are_refused(run: Run, changes: dict[str, Any], why: str) -> None:
-    first, second = run("a", _rows(1), JUDGE), run("b", _rows(2), **{"record": JUDGE} | changes)
+    first, second = run("a", rows_of(1), JUDGE), run("b", rows_of(2), **{"record": JUDGE} | changes)
     with pytest.raises(UserError, match=why) as told:
         compare_runs(first, second, "tuned")
     assert "\n" not in str(told.value)
@@ -194,26 +158,26 @@ def _other_wording(rows: Rows) -> None:
     ],
 )
 def test_other_questions_are_refused(run: Run, change: Callable[[Rows], None], why: str) -> None:
-    rows = _rows(2)
+    rows = rows_of(2)
     change(rows)
     with pytest.raises(UserError, match=why):
-        compare_runs(run("a", _rows(1)), run("b", rows), "tuned")
+        compare_runs(run("a", rows_of(1)), run("b", rows), "tuned")
 
 
 def test_a_refusal_is_one_line_and_not_success(run: Run, cli: Cli) -> None:
-    done = cli("compare", str(run("a", _rows(1))), str(run("b", _rows(2), encoder="another")))
+    done = cli("compare", str(run("a", rows_of(1))), str(run("b", rows_of(2), encoder="another")))
     assert done.returncode == 2
     assert "encoder differs" in complaint(done)
     assert done.stdout == ""
 
 
 def test_a_folder_that_is_no_evaluated_run_and_a_model_that_did_not_answer_are_told(run: Run, tmp_path: Path) -> None:
-    first = run("a", _rows(1))
+    first = run("a", rows_of(1))
     with pytest.raises(UserError, match=r"nowhere/evaluate/predictions.jsonl: no such file"):
         compare_runs(first, tmp_path / "nowhere", "tuned")
     with pytest.raises(UserError, match=r"--model champion: .* has no answers of it; it has base, tuned"):
         compare_runs(first, first, "champion")
-    old = run("old", _rows(1))
+    old = run("old", rows_of(1))
     (old / "evaluate" / "scores.json").write_text(json.dumps({"models": ["base"]}), encoding="utf-8")
     with pytest.raises(UserError, match="run the stage 'evaluate' again"):
         compare_runs(first, old, "tuned")

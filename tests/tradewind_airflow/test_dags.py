@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-ORDER = ["shards", "extract", "prepare", "adapt", "finetune", "evaluate", "report"]
-STAGES = [*ORDER[1:], "baseline"]
+ORDER = ["configure", "shards", "extract", "prepare", "adapt", "finetune", "evaluate", "report", "register"]
+STAGES = [*ORDER[2:-1], "baseline"]
+TELLING = ["announce", "notify", "tell_promotion"]
 AFTER = {
+    "configure": {"shards", "announce"},
     "prepare": {"adapt", "baseline"},
     "baseline": {"evaluate"},
-    "report": {"register", "notify"},
-    "register": {"approve", "promote", "notify"},
+    "register": {"approve", "promote", "notify", "tell_promotion"},
     "approve": {"promote"},
+    "promote": {"tell_promotion", "end"},
 }
 SECRETS = {"HF_TOKEN": "hf-marker-1", "OPENAI_API_KEY": "sk-marker-2", "SLACK_TOKEN": "xoxb-marker-3"}
 HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "sentence_transformers", "openai")
@@ -58,7 +60,7 @@ def test_every_dag_serialises(dags: dict[str, Any]) -> None:
 
 def test_the_tasks_run_one_after_the_other(dags: dict[str, Any]) -> None:
     dag = dags["trade_qa"]
-    assert sorted(dag.task_ids) == sorted([*STAGES, "shards", "register", "approve", "promote", "notify"])
+    assert sorted(dag.task_ids) == sorted([*ORDER, "baseline", "approve", "promote", "end", *TELLING])
     assert dag.get_task(ORDER[0]).upstream_task_ids == set()
     expected = {before: {after} for before, after in pairwise(ORDER)} | AFTER
     for task in dag.tasks:
@@ -92,7 +94,52 @@ def test_it_runs_nightly_once_unpaused_and_never_beside_itself(dags: dict[str, A
     assert dag.catchup is False
     assert dag.max_active_runs == 1
     timetable = DagSerialization.to_dict(dag)["dag"]["timetable"]["__var"]
-    assert (timetable["expression"], timetable["timezone"]) == ("0 2 * * *", "Asia/Seoul")
+    clock = timetable["timetable"]["__var"]
+    assert (clock["expression"], clock["timezone"]) == ("0 2 * * *", "Asia/Seoul")
+    assert "tradewind://trade_qa/documents" in json.dumps(timetable["asset_condition"])
+
+
+def test_the_look_at_the_documents_tells_the_pipeline_and_is_paused_at_first(dags: dict[str, Any]) -> None:
+    dag = dags["trade_qa_documents"]
+    assert dag.is_paused_upon_creation is True
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert sorted(dag.params) == ["data", "recipe"]
+    (told,) = dag.get_task("look").outlets
+    (awaited,) = dags["trade_qa"].timetable.asset_condition.objects
+    assert told == awaited
+
+
+def test_the_finished_model_is_an_asset(dags: dict[str, Any]) -> None:
+    for task_id in ("register", "promote"):
+        assert [asset.uri for asset in dags["trade_qa"].get_task(task_id).outlets] == ["tradewind://trade_qa/model"]
+
+
+def test_a_bad_value_of_the_deployments_is_one_line_that_names_its_variable(
+    airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    monkeypatch.setenv("TRADEWIND_SCHEDULE", "at night")
+    bag = DagBag(str(project / "dags"))
+    assert sorted(bag.dags) == ["trade_qa_documents", "trade_qa_sweep"]
+    (error,) = bag.import_errors.values()
+    assert error.strip().splitlines()[-1].startswith("tradewind.errors.UserError: TRADEWIND_SCHEDULE: 'at night'")
+
+
+def test_a_schedule_that_ends_is_kept_by_airflow(
+    airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    monkeypatch.setenv("TRADEWIND_START_DATE", "2026-12-01")
+    monkeypatch.setenv("TRADEWIND_MAX_RUNS", "3")
+    kept = json.dumps(DagSerialization.to_dict(_read(project)["trade_qa"]))
+    dag: Any = DagSerialization.from_dict(json.loads(kept))
+    planned = list(dag.iter_dagrun_infos_between(dag.start_date, dag.start_date.add(years=1)))
+    assert [info.run_after.isoformat() for info in planned] == [
+        "2026-11-30T17:00:00+00:00", "2026-12-01T17:00:00+00:00", "2026-12-02T17:00:00+00:00",
+    ]  # fmt: skip
+    assert dag.end_date is None  # it would leave runs by hand without tasks from then on
 
 
 def test_loading_the_dag_files_loads_nothing_heavy(python: Any, project: Path) -> None:
@@ -148,7 +195,7 @@ def _argument(task: Any, name: str) -> Any:
     return getattr(task.unmap({"shard": "1/2"}) if task.is_mapped else task, name)
 
 
-@pytest.mark.parametrize("task_id", [name for name in [*ORDER, "baseline", "register", "notify"] if name != "extract"])
+@pytest.mark.parametrize("task_id", [name for name in [*ORDER, "baseline", "notify"] if name != "extract"])
 def test_template_fields_render(
     dags: dict[str, Any], context: dict[str, Any], task_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +218,6 @@ def test_template_fields_render(
         assert Path(task.models_dir) == tmp_path / "models" / "trade_qa"
     else:
         assert (task.recipe, task.data) == ("tiny", "embedded:en")
-    if task_id != "shards":
-        assert Path(task.run_dir) == run_path(tmp_path, "trade_qa", context["run_id"])
+    assert Path(task.run_dir) == run_path(tmp_path, "trade_qa", context["run_id"])
     if task_id in STAGES:
         assert task.seed == "42"

@@ -120,7 +120,10 @@ class Batches:
                 break
         for name, batch in sent:
             if (failure := await self._await(name, batch, readers)) is not None:
-                raise UserError(f"{self._config.block}.batch: {failure}; turn batch off, or mend it and clear the task")
+                raise UserError(
+                    f"{self._config.block}.batch: {failure}; mend it, or turn batch off and clear configure; "
+                    "then clear the task"
+                )
 
     async def _upload(self, name: str, content: bytes) -> Batch:
         try:
@@ -283,7 +286,8 @@ class Batches:
             if _is_passing(error):
                 raise TemporaryError(f"{said}; clear the task later: a batch that was sent is found again") from error
             raise UserError(
-                f"{said}; turn batch off, or mend it and clear the task: a batch that was sent is found again"
+                f"{said}; mend it, or turn batch off and clear configure; then clear the task: "
+                "a batch that was sent is found again"
             ) from error
 
     @property

@@ -17,7 +17,7 @@ from tradewind.config import DataConfig
 from tradewind.dataset.lines import Lines
 from tradewind.dataset.near_duplicates import NearDuplicates
 from tradewind.dataset.quality import faults_of
-from tradewind.sources.record import Item, Pair, Passage, Record, Rejected, SourceFile
+from tradewind.sources.record import Item, LeftOut, Pair, Passage, Record, Rejected, SourceFile
 from tradewind.texts import Array, Hashes, Texts
 
 _TELLING = 30  # characters of a sentence that says something of its own
@@ -67,6 +67,10 @@ class Counts:
     """Entries that became records."""
     rejected: int = 0
     """Entries that did not."""
+    left_out: int = 0
+    """Entries that a trial does not take, see `data.max_records`."""
+    passages_left_out: int = 0
+    """Passages that it does not take."""
     pairs: int = 0
     """Pairs that the records hold."""
     unfit: int = 0
@@ -121,7 +125,7 @@ class Catalogue:
 
 
 def catalogue(items: Iterable[Item], folder: Path, config: DataConfig) -> Catalogue:
-    """Take everything in; each entry of each file must have become a record or a rejection.
+    """Take everything in; each entry of each file must have become a record or a rejection, or be told as left out.
 
     Args:
         folder: an empty one for the work files.
@@ -139,6 +143,8 @@ def catalogue(items: Iterable[Item], folder: Path, config: DataConfig) -> Catalo
         elif isinstance(item, Passage):
             reading.counts.texts.add(item.file)
             reading.passages.append(encode_line(Text(item.text)))
+        elif isinstance(item, LeftOut):
+            reading.leave_out(item)
         else:
             reading.count(item)
     return reading.done()
@@ -161,6 +167,7 @@ class _Reading:
         self._counted: Counter[str] = Counter()
         self._converted: Counter[str] = Counter()
         self._not_converted: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
         self._strata: dict[tuple[str, str, bool], int] = {}
         self._stratum_of = array("B")
         self._record_of = array("q")
@@ -178,6 +185,10 @@ class _Reading:
     def reject(self, item: Rejected) -> None:
         self._tell(item)
         self._not_converted[item.file] += item.entries
+
+    def leave_out(self, item: LeftOut) -> None:
+        self._left_out[item.file] += item.entries
+        self.counts.passages_left_out += item.passages
 
     def _tell(self, item: Rejected) -> None:
         self._rejected.append(encode_line(item))
@@ -215,13 +226,16 @@ class _Reading:
     def _account(self) -> None:
         counts = self.counts
         counts.converted, counts.rejected = self._converted.total(), self._not_converted.total()
-        counts.entries = self._counted.total()
-        accounted = self._converted + self._not_converted
+        counts.entries, counts.left_out = self._counted.total(), self._left_out.total()
+        accounted = self._converted + self._not_converted + self._left_out
         for name in self._counted | accounted:
             if self._counted[name] != accounted[name]:
                 raise AssertionError(f"{name}: {self._counted[name]} entries, {accounted[name]} accounted for")
-        if counts.entries != counts.converted + counts.rejected:
-            raise AssertionError(f"{counts.entries} entries, {counts.converted} converted, {counts.rejected} rejected")
+        if counts.entries != counts.converted + counts.rejected + counts.left_out:
+            raise AssertionError(
+                f"{counts.entries} entries, {counts.converted} converted, {counts.rejected} rejected, "
+                f"{counts.left_out} left out"
+            )
 
     def _flush(self) -> None:
         batch, self._batch, self._n_chars = self._batch, [], 0

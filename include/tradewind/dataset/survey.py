@@ -17,8 +17,8 @@ from tradewind.extraction.documents import have_pairs
 from tradewind.extraction.passages import check_groups, chunks
 from tradewind.sources import iter_documents
 from tradewind.sources.location import locate_documents
-from tradewind.sources.record import Passage, Record, Rejected, SourceFile
-from tradewind.stages.prepare import near_duplicates, prepare
+from tradewind.sources.record import LeftOut, Passage, Record, Rejected, SourceFile
+from tradewind.stages.prepare import left_out, near_duplicates, prepare
 
 _FILES = 10
 """How many files are listed."""
@@ -37,12 +37,14 @@ def survey(config: RunConfig) -> str:
     with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
         prepared = prepare(config, Path(folder))
         counts = prepared.counts()
+        left = left_out(counts["left_out"], counts["passages_left_out"])
         rejections = _by_file(_rejections(prepared.catalogue))
         prepared.catalogue.close()
     heldout = ", ".join(f"{kind} {count}" for kind, count in counts["heldout"].items())
     return (
         f"{counts['files']} files, {sum(counts['records'].values())} records; "
-        f"{counts['train']} pairs to train on; held out: {heldout}; {counts['rejected']} rejected{rejections}"
+        f"{counts['train']} pairs to train on; held out: {heldout}; {f'{left}; ' if left else ''}"
+        f"{counts['rejected']} rejected{rejections}"
     )
 
 
@@ -52,10 +54,13 @@ def _before_extraction(config: RunConfig, extract: ExtractConfig) -> str:
     items: Counter[type] = Counter()
     passages: list[Passage] = []
     rejected: list[Rejected] = []
+    left = [0, 0]
     for item in iter_documents(data_dir, config.data):
         items[type(item)] += 1
         if isinstance(item, Rejected):
             rejected.append(item)
+        elif isinstance(item, LeftOut):
+            left = [left[0] + item.entries, left[1] + item.passages]
         elif isinstance(item, Passage) and item.file not in done:
             passages.append(item)
     if not passages and not items[Record]:
@@ -67,7 +72,8 @@ def _before_extraction(config: RunConfig, extract: ExtractConfig) -> str:
         f"{items[SourceFile]} files, {items[Record]} records; pairs are to be drawn from "
         f"{len({passage.file for passage in passages})} texts: about {most} at most (about {len(cut)} passages x "
         f"{extract.max_pairs} facts x {extract.wordings} wordings); whether they do for the split is known "
-        f"after extraction; {len(rejected)} rejected{_by_file(rejected)}"
+        f"after extraction; {f'{told}; ' if (told := left_out(*left)) else ''}"
+        f"{len(rejected)} rejected{_by_file(rejected)}"
     )
 
 

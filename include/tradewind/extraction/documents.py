@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.files import sha256_of
 from tradewind.sources import transcript
 from tradewind.sources.folder import PAIRS, files_of
+from tradewind.sources.limit import limited
 from tradewind.sources.record import Passage
 
 log = logging.getLogger("tradewind")
@@ -27,7 +29,8 @@ def unextracted(data_dir: Path, config: DataConfig) -> list[Passage]:
     if done:
         count = len({name for _, name in files_of(data_dir, _FOLDER)})
         log.info("extract: %d of %d texts have their pairs in %s and are left out", len(done), count, PAIRS)
-    found = (item for item in transcript.read(data_dir, config) if isinstance(item, Passage))
+    read = limited(transcript.read(data_dir, config), config.max_records)
+    found = (item for item in read if isinstance(item, Passage))
     return [passage for passage in found if passage.file not in done]
 
 
@@ -65,8 +68,16 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def digest(data_dir: Path) -> str:
-    """A hash of the names and bytes of all texts, so that pairs drawn from others are told apart."""
-    files = sorted(path for path in (data_dir / _FOLDER).rglob("*") if path.is_file())
-    lines = [f"{path.relative_to(data_dir).as_posix()} {sha256_of(path)}\n" for path in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def texts(data_dir: Path) -> list[Path]:
+    """Every file among the texts, pairs that are there already included."""
+    return sorted(path for path in (data_dir / _FOLDER).rglob("*") if path.is_file())
+
+
+def digest(data_dir: Path, hash_of: Callable[[Path], str] = sha256_of) -> str:
+    """A hash of the names and bytes of all texts, so that pairs drawn from others are told apart.
+
+    Args:
+        hash_of: reads a file, or knows its hash.
+    """
+    lines = [f"{path.relative_to(data_dir).as_posix()} {hash_of(path)}\n" for path in texts(data_dir)]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

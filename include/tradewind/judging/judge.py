@@ -116,7 +116,7 @@ async def _ask(questions: Iterable[Question], judge: JudgeConfig, store: AnswerS
     if reached is not None and judge.budget.when_reached == "stop":
         raise UserError(
             f"{reached}: the next request could pass it, {found.count(None)} verdicts are left; "
-            "raise it and clear the task: verdicts so far are kept, none is paid for twice"
+            "raise it, clear configure, then the task: verdicts so far are kept, none is paid for twice"
         )
     return {key: verdict or Unjudged(f"not asked: {reached}") for key, verdict in zip(keys, found, strict=True)}
 

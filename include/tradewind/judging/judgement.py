@@ -86,5 +86,6 @@ def stop_if_unscored(name: str, judgements: Sequence[Judgement], judge: JudgeCon
     if sum(not judgement.passing for judgement in unscored) <= most:
         raise TemporaryError(f"{said}; clear the task later: verdicts so far are kept")
     raise UserError(
-        f"{said}; set retry_failed to ask again, or raise max_unscored, and clear the task: verdicts so far are kept"
+        f"{said}; set retry_failed to ask again, or raise max_unscored; clear configure, then the task: "
+        "verdicts so far are kept"
     )

@@ -18,6 +18,8 @@ from tradewind.sources.location import absolute
 
 SHIPPED = Path(__file__).parent
 Key = tuple[str | int, ...]
+OVERRIDE = "override (--set)"
+"""The place of a fault in what stands above the recipe."""
 
 
 def shipped_recipes() -> list[str]:
@@ -47,6 +49,19 @@ def resolve(recipe: str, data_dir: str | Path, seed: int = 42, overrides: Mappin
         return RunConfig.model_validate(merged | own)
     except ValidationError as error:
         raise UserError(_one_line(error, path, lines, set(overrides or {}))) from error
+
+
+def overridden(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """A resolved configuration with other values at some dotted keys; UserError as `resolve`'s."""
+    if not overrides:
+        return config
+    changed: Mapping[str, Any] = config.model_dump()
+    for dotted, value in overrides.items():
+        changed = _merge(changed, _nested(dotted.split("."), value))
+    try:
+        return RunConfig.model_validate(changed)
+    except ValidationError as error:
+        raise UserError(_one_line(error, Path(config.recipe), {}, set(overrides))) from error
 
 
 def read_config(path: Path) -> RunConfig:
@@ -138,11 +153,11 @@ def _place(key: Key, path: Path, lines: Mapping[Key, int], overridden: set[str])
     for end in range(len(key), 0, -1):
         block = tuple(map(str, key[:end]))
         if block in stated:
-            return "override (--set)"
+            return OVERRIDE
         if key[:end] in lines:
             return f"{path}:{lines[key[:end]]}"
         if any(other[:end] == block for other in stated):
-            return "override (--set)"
+            return OVERRIDE
     return str(path)
 
 

@@ -17,7 +17,7 @@ from tradewind.registry.card import model_card
 from tradewind.registry.gate import Decision, Difference, decide
 from tradewind.registry.history import Move, taken_back
 from tradewind.registry.placing import files_below, place_file, place_tree
-from tradewind.registry.store import Registry
+from tradewind.registry.store import Change, Registry
 from tradewind.registry.version import (
     CARD,
     CHAMPION_INPUT,
@@ -35,7 +35,7 @@ from tradewind.run_dir import RunDir
 
 
 class NothingToRegister(Exception):  # noqa: N818 - not an error: the run has no model, and its text says why
-    """The run made no tuned model, or did not score it."""
+    """The run made no tuned model, did not score it, or made neither anew."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Run:
         for stage in ("finetune", "evaluate", "report"):
             if not run_dir.result_file(stage).exists():
                 raise NothingToRegister(f"the run made no scored model: the stage {stage} was not run")
-            if (result := run_dir.result(stage)).status == "skipped":
+            if (result := run_dir.result(stage)).is_left_out:
                 raise NothingToRegister(f"the run made no scored model: {stage} was skipped: {result.reason}")
         prepare, finetune = run_dir.result("prepare"), run_dir.result("finetune")
         evaluate, report = run_dir.result("evaluate"), run_dir.result("report")
@@ -151,20 +151,20 @@ def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
     A second call for the same model and report makes no second version; it ends what a killed one began.
 
     Raises:
-        NothingToRegister: the run has no tuned model with scores.
+        NothingToRegister: the run has no tuned model with scores, or both are an earlier run's, and the model is a
+            version already.
         UserError: something the user can mend; nothing is left that looks like a version then.
     """
     if not run_dir.path.is_dir():
         raise UserError(f"{run_dir.path}: no such run")
     with run_dir_lock(run_dir.path, "register"):
         run = Run.read(run_dir)
-        version = _known(registry, run) or _publish(registry, run)
-    record = version.record
+        version = _known(registry, run)
+        if version is None:
+            _stop_if_nothing_new(registry, run)
+            version = _publish(registry, run, who=who)
     with registry.changing("register") as change:
-        # Once only: a cleared task must not undo a rollback.
-        reason = taken_back(registry.history(), record.model_sha256, version.name)
-        if record.decision.promote and not record.approval and not reason and registry.champion_name() == record.parent:
-            change.point_to(version.name, "promote", who=who, why=record.decision.reasons)
+        reason = _promote(registry, change, version, who=who)
         change.retire(run.config.registry.keep)
         return Registered(version, registry.champion_name() == version.name, run.config, reason)
 
@@ -181,7 +181,27 @@ def _known(registry: Registry, run: Run) -> Version | None:
     return None
 
 
-def _publish(registry: Registry, run: Run) -> Version:
+def _stop_if_nothing_new(registry: Registry, run: Run) -> None:
+    if "success" in (run.finetune.status, run.evaluate.status):
+        return
+    for version in reversed(registry.versions()):
+        if version.record.model_sha256 == run.model_sha256:
+            raise NothingToRegister(
+                f"nothing new: this run's model is {version.name}, made by run {version.record.run}"
+            )
+
+
+def _promote(registry: Registry, change: Change, version: Version, *, who: str) -> str | None:
+    """Have the pointer move where the gate said so; returns why it must not, if the version was taken back."""
+    record = version.record
+    # Once only: a cleared task must not undo a rollback.
+    reason = taken_back(registry.history(), record.model_sha256, version.name)
+    if record.decision.promote and not record.approval and not reason and registry.champion_name() == record.parent:
+        change.point_to(version.name, "promote", who=who, why=record.decision.reasons)
+    return reason
+
+
+def _publish(registry: Registry, run: Run, *, who: str) -> Version:
     with registry.making() as folder:
         place_tree(run.run_dir.path / run.finetune.outputs["model"].path, folder / MODEL)
         for name in REPORTS:
@@ -196,7 +216,8 @@ def _publish(registry: Registry, run: Run) -> Version:
         files = {f"{MODEL}/{path.as_posix()}": made for path, made in model.items()}
         files |= {name: FileSum.of(folder / name) for name in (*REPORTS, CONFIG, EXPOSURE)}
         difference = run.difference()
-        # The gate decides and the version appears while nobody else can move the pointer.
+        # The gate decides, the version appears and the pointer moves while nobody else can move it: of two runs that
+        # are registered at once the second is compared with the first.
         with registry.changing("register") as change:
             champion = registry.champion()
             record = VersionRecord(
@@ -219,13 +240,17 @@ def _publish(registry: Registry, run: Run) -> Version:
             write_atomically(folder / CARD, model_card(record, run.report, run.config, run.prepare.metrics))
             record = record.model_copy(update={"files": files | {CARD: FileSum.of(folder / CARD)}})
             write_atomically(folder / RECORD, record.model_dump_json(indent=1))
-            return change.publish(folder, record.name)
+            version = change.publish(folder, record.name)
+            _promote(registry, change, version, who=who)
+            return version
 
 
 def _decide(run: Run, champion: Version | None, difference: Difference, moves: list[Move]) -> Decision:
     """The gate's word; or that its weights were taken back, or compared with another champion than there is now."""
     if refused := taken_back(moves, run.model_sha256):
         return Decision(promote=False, reasons=(refused,))
+    if champion is not None and champion.record.model_sha256 == run.model_sha256:
+        return Decision(promote=False, reasons=(f"its weights are those of the champion, {champion.name}",))
     compared = run.evaluate.inputs.get(CHAMPION_INPUT)
     if champion is not None and (compared is None or compared.sha256 != champion.record.model_sha256):
         what = "with no champion" if compared is None else "with another champion"

@@ -20,9 +20,18 @@ class StageSummary(Contract):
     status: str
     reason: str | None
     """Why it was skipped, or what there is to say of it."""
+    source_run: str | None = None
+    """The run whose result stands here; None where it is the report's own."""
     seconds: float
     resumed_from_step: int | None
     metrics: dict[str, Any]
+
+    @property
+    def outcome(self) -> str:
+        """`made` in this run, `cached` from which other, or `skipped`, of which `reason` says more."""
+        if self.status == "cached":
+            return f"cached (from run {self.source_run})"
+        return "made" if self.status == "success" else self.status
 
 
 class Example(Contract):

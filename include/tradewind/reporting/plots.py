@@ -1,4 +1,4 @@
-"""Plots as SVG text, to stand inside the report's page; colours fit people who are colour-blind.
+"""Plots as SVG text, to stand inside the report's page, and one as a picture; colours fit the colour-blind.
 
 Palette: Okabe and Ito, "Color Universal Design" (2008).
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from tradewind.metrics.item_scores import is_fair_to
@@ -53,15 +54,52 @@ def score_bars(scores: Scores) -> str:
                 axes.hlines(
                     metric.floor["tuned"], place - 0.42, place + 0.42, color="black", linestyle=":", lw=1.2, label=label
                 )
-        names = [
-            f"{group.kind} ({group.language})\n{METRIC_NAMES[group.headline]}, n = {group.n}" for group in scores.groups
-        ]
-        axes.set_xticks(range(len(names)), names)
+        axes.set_xticks(range(len(scores.groups)), _group_names(scores))
         axes.set_ylim(0, 1.08)
         axes.set_ylabel("mean score")
         axes.grid(visible=False, axis="x")
         figure.legend(loc="outside upper center", ncols=len(scores.models) + 1, frameon=False)
         return _svg(figure)
+
+
+def score_picture(scores: Scores) -> bytes:
+    """A PNG for a chat, readable on a phone: means on the left, what tuned gained and its interval on the right."""
+    shown = [name for name in ("base", "champion", "tuned") if name in scores.models]
+    with mpl.rc_context(_STYLE | {"font.size": 12, "axes.grid.axis": "x"}):
+        figure = Figure(figsize=(7.0, 1.7 + 0.85 * len(scores.groups)), layout="constrained")
+        means, gains = figure.subplots(1, 2, sharey=True)
+        level = 0.95
+        for place, group in enumerate(scores.groups):
+            metric = group.metric(group.headline)
+            for offset, name in enumerate(name for name in shown if name != "tuned" and name in metric.mean):
+                at, compared = place + 0.24 * offset, metric.comparisons.get(name)
+                own = metric.mean | (compared.means if compared else {})
+                pair = [model for model in (name, "tuned") if model in own]
+                means.plot([own[model] for model in pair], [at] * len(pair), color="#CCCCCC", lw=2, zorder=1)
+                means.scatter(
+                    [own[model] for model in pair], [at] * len(pair), s=70, color=[COLOURS[m] for m in pair], zorder=2
+                )
+                if compared:
+                    level = compared.confidence_level
+                    reach = [[compared.difference - compared.low], [compared.high - compared.difference]]
+                    gains.errorbar(
+                        [compared.difference], [at], xerr=reach, fmt="o", color=COLOURS[name], capsize=4, lw=2
+                    )
+        labels = [
+            f"{group.kind} ({group.language})\n{METRIC_NAMES[group.headline]}, n = {group.n}" for group in scores.groups
+        ]
+        means.set_yticks(range(len(labels)), labels)
+        means.set_ylim(len(labels) - 0.4, -0.6)
+        means.set_xlim(0, 1.03)
+        means.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])  # the two panels' numbers must not touch
+        means.set_xlabel("mean score")
+        gains.axvline(0, color="black", lw=1, linestyle=":")
+        gains.set_xlabel(f"gain of tuned, {level:.0%} interval\nright of the line: better".replace("%", " %"))
+        handles = [Line2D([], [], marker="o", linestyle="", color=COLOURS[name], label=name) for name in shown]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(shown), frameon=False)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+        return buffer.getvalue()
 
 
 def distributions(scores: Scores, predictions: Sequence[Mapping[str, Any]]) -> str:
@@ -162,6 +200,12 @@ def length_histograms(lengths: Mapping[str, Mapping[str, Mapping[int, int]]]) ->
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(_SOURCES), frameon=False)
         return _svg(figure)
+
+
+def _group_names(scores: Scores) -> list[str]:
+    return [
+        f"{group.kind} ({group.language})\n{METRIC_NAMES[group.headline]}, n = {group.n}" for group in scores.groups
+    ]
 
 
 def _svg(figure: Figure) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
 from tradewind.sources import exam, folder, glossary, hub, qa, transcript
+from tradewind.sources.limit import limited
 from tradewind.sources.location import check_folder
 from tradewind.sources.record import Item, Record, Rejected, SourceFile
 
@@ -20,8 +21,9 @@ def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
             Parquet, or in no known encoding. The line names the file, the place and what to do.
     """
     check_folder(data_dir)
-    for read in (exam.read, glossary.read, qa.read, transcript.read, hub.read):
-        yield from read(data_dir, config)
+    for read in (exam.read, glossary.read, qa.read, transcript.read):
+        yield from limited(read(data_dir, config), config.max_records)
+    yield from hub.read(data_dir, config)
     yield from folder.unknown_files(data_dir, config)
 
 

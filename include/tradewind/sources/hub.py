@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ _SAVED = ("dataset_info.json", "dataset_dict.json")  # what `save_to_disk` leave
 def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
     """Every row of every dataset: a pair where it has a question or an answer, else a term.
 
+    With `max_records` so many rows of each: what follows is not fetched for a trial, and so not counted either.
+
     Raises:
         UserError: a dataset is not there (or not cached, where the hub may not be asked), cannot be
             read, or `datasets` is not installed; one line that names the setting.
@@ -29,9 +31,14 @@ def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
         setting = f"data.datasets.{index}"
         columns = dataset.columns or config.columns
         name = ":".join(filter(None, (dataset.path, dataset.name, dataset.split)))
-        table = Table(name, "row", partial(_rows, data_dir, dataset, setting))
+        table = Table(name, "row", partial(_rows, data_dir, dataset, setting, config.max_records))
         convert = partial(_record, config=config.model_copy(update={"columns": columns}))
         yield from read_table(table, "rows", columns, stated(columns) if dataset.columns else [], convert)
+
+
+def folder_of(data_dir: Path, dataset: DatasetConfig) -> Path:
+    """Where a dataset stands if it is a folder; a dataset of the hub has nothing there."""
+    return data_dir / Path(dataset.path).expanduser()
 
 
 def _record(row: Any, file: str, key: str, config: DataConfig) -> Record | str:
@@ -48,7 +55,7 @@ def _holds(row: Mapping[str, Any], names: tuple[str, ...]) -> bool:
     return cell(row, names) is not None
 
 
-def _rows(data_dir: Path, dataset: DatasetConfig, setting: str) -> Iterator[Row]:
+def _rows(data_dir: Path, dataset: DatasetConfig, setting: str, most: int | None) -> Iterator[Row]:
     try:
         import datasets
         from pyarrow import ArrowException
@@ -57,7 +64,7 @@ def _rows(data_dir: Path, dataset: DatasetConfig, setting: str) -> Iterator[Row]
     faults = (OSError, ValueError, RuntimeError, KeyError, ArrowException, datasets.exceptions.DatasetsError)
     numbers = count(1)
     try:
-        for row in _open(data_dir, dataset, setting):
+        for row in islice(_open(data_dir, dataset, setting), most):
             yield Row(str(next(numbers)), row)
     except faults as error:
         told = " ".join(str(error).split())
@@ -68,7 +75,7 @@ def _open(data_dir: Path, dataset: DatasetConfig, setting: str) -> Any:
     """Something to iterate over, row by row, of which no more than a few rows are held."""
     import datasets
 
-    folder = data_dir / Path(dataset.path).expanduser()
+    folder = folder_of(data_dir, dataset)
     if not folder.is_dir():
         if dataset.path.startswith(("/", ".", "~")):
             raise UserError(f"{setting}: {folder}: no such folder; name a folder of data files or a dataset of the hub")

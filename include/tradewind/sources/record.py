@@ -96,7 +96,16 @@ class SourceFile:
     """How many entries stand in it, counted apart from what became of them."""
 
 
-Item = Record | Passage | Rejected | SourceFile
+@dataclass(frozen=True)
+class LeftOut:
+    """What a trial does not take, see `data.max_records`: entries that would have become a record, or passages."""
+
+    file: str
+    entries: int = 0
+    passages: int = 0
+
+
+Item = Record | Passage | Rejected | SourceFile | LeftOut
 
 
 def language_of(text: str) -> Language:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from tradewind.registry.version import CHAMPION_INPUT, MODEL, Version
 from tradewind.results import Artifact
 from tradewind.stages.stage_run import StageRun
 
+log = logging.getLogger("tradewind")
 MODELS_VARIABLE = "TRADEWIND_MODELS"
 """Names the folder of the pipeline's models, `<home>/models/<dag_id>`; without it there is no champion."""
 
 
 def champion_of(stage: StageRun) -> Version | None:
-    """The champion, entered among the stage's inputs; None where there is none.
+    """The champion, entered among the stage's inputs; None where there is none, or it is the tuned model itself.
 
     The pointer is read once: it may move while the stage is at work.
 
@@ -25,6 +27,10 @@ def champion_of(stage: StageRun) -> Version | None:
     folder = os.environ.get(MODELS_VARIABLE)
     champion = Registry(Path(folder)).champion() if folder else None
     if champion is None:
+        return None
+    tuned = stage.inputs.get("finetune/model")
+    if tuned is not None and tuned.sha256 == champion.record.model_sha256:
+        log.info("the tuned model has the weights of champion %s: nothing to compare with it", champion.name)
         return None
     champion.verify()
     stage.inputs[CHAMPION_INPUT] = Artifact(

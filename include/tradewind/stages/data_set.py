@@ -35,6 +35,7 @@ def _accounting(metrics: dict[str, Any]) -> dict[str, int]:
         "entries in them": entries["read"],
         "entries converted": entries["converted"],
         "entries rejected": entries["rejected"],
+        **({"entries left out (data.max_records)": metrics["left_out"]} if metrics["left_out"] else {}),
         "pairs made of them": metrics["pairs_made"],
         "pairs to train on": metrics["train"],
         **{f"pairs held out, {kind}": count for kind, count in heldout.items()},

@@ -28,11 +28,14 @@ from tradewind.extraction.reply import Candidate
 from tradewind.files import write_jsonl
 from tradewind.models import base_source
 from tradewind.preflight import server_key
+from tradewind.reuse.documents import DOCUMENTS, texts_of
+from tradewind.reuse.hashes import FileHashes
+from tradewind.reuse.index import results_folder
 from tradewind.shard import WHOLE
-from tradewind.sources.location import check_folder, locate_documents
+from tradewind.sources.location import locate_documents
 from tradewind.stages.stage_run import StageRun, StageSkipped
 
-_NOT_ASKED = "not asked: "
+_NOT_ASKED, _NOT_CHECKED = "not asked: ", "not checked: "
 
 
 def run(stage: StageRun) -> None:
@@ -42,8 +45,8 @@ def run(stage: StageRun) -> None:
         raise StageSkipped("the recipe draws no pairs from running text (it has no block extract)")
     server_key(config, "extract")
     data_dir = locate_documents(stage.config.data_dir)
-    check_folder(data_dir)
-    documents = digest(data_dir)
+    with FileHashes(results_folder(stage.run_dir)) as hashes:
+        documents = texts_of(stage.config, hashes)
     cut = list(_chunks(stage, config, data_dir))
     check_groups(cut, stage.config, data_dir)
     mine = [chunk for place, chunk in enumerate(cut) if stage.shard.holds(place)]
@@ -55,15 +58,16 @@ def run(stage: StageRun) -> None:
         bill = _bill(store, stage, config)
     finally:
         store.close()
-    if digest(data_dir) != documents:
+    if digest(data_dir) != documents.sha256:
         raise UserError(f"{data_dir}: the texts changed while they were read; clear the task: no answer is lost")
+    stage.inputs[DOCUMENTS] = documents
     unanswered = [passage for passage in passages if isinstance(passage, Unanswered)]
     _write(stage, kept, unanswered)
     answered = len(passages) - len(unanswered)
     if not answered and stage.shard == WHOLE:  # a shard may hold a single passage
         _stop_if_refused(stage, unanswered, has_asked=has_asked)
     stage.metrics = {
-        "documents": documents,
+        "documents": documents.sha256,
         "cut": cut_digest(cut),
         "passages": len(mine),
         "answered": answered,
@@ -109,10 +113,13 @@ async def _extract(
             item or Unanswered(chunk, f"{_NOT_ASKED}{reached}") for chunk, item in zip(mine, found, strict=True)
         ]
         drawn = [passage for passage in passages if isinstance(passage, Drawn)]
+        unchecked: list[Unanswered] = []
         unsupported = ungrounded(drawn, stage.config, lambda texts: _embed(texts, stage))
         if config.grounding.judge:
-            await _judge(stage, config, asker, batches, drawn=drawn, unsupported=unsupported)
-    counts = {"requests": asker.counts["requests"], "from_store": asker.counts["from the store"]}
+            unchecked = await _judge(stage, config, asker, batches, drawn=drawn, unsupported=unsupported)
+    left_to_ask = sum(_may_be_answered(passage, config) for passage in [*passages, *unchecked])
+    asked = {"requests": asker.counts["requests"], "from_store": asker.counts["from the store"]}
+    counts = asked | {"left_to_ask": left_to_ask}
     return passages, keep(passages, unsupported), counts
 
 
@@ -124,8 +131,8 @@ async def _judge(
     *,
     drawn: Sequence[Drawn],
     unsupported: Sequence[dict[Candidate, str]],
-) -> None:
-    """Have the model check what passed the cheap tests, and enter what it doubts."""
+) -> list[Unanswered]:
+    """Have the model check what passed the cheap tests, and enter what it doubts; returns what it did not check."""
     left = [
         (replace(passage, facts=tuple(fact for fact in passage.facts if fact not in out)), out)
         for passage, out in zip(drawn, unsupported, strict=True)
@@ -136,8 +143,13 @@ async def _judge(
         asked, lambda item: verify(item[0], asker), at_once=config.concurrency, what="verify", unit="passage"
     )
     _stop_or_warn(stage, config, reached, sum(verdict is None for verdict in verdicts))
+    unchecked = []
     for (passage, out), verdict in zip(asked, verdicts, strict=True):
-        out.update(doubted(passage, verdict or Unanswered(passage.chunk, f"not checked: {reached}")))
+        found = verdict or Unanswered(passage.chunk, f"{_NOT_CHECKED}{reached}")
+        out.update(doubted(passage, found))
+        if isinstance(found, Unanswered):
+            unchecked.append(found)
+    return unchecked
 
 
 def _embed(texts: Sequence[str], stage: StageRun) -> Vectors:
@@ -170,6 +182,13 @@ def _stop_if_refused(stage: StageRun, unanswered: Sequence[Unanswered], *, has_a
     )
 
 
+def _may_be_answered(passage: Drawn | Unanswered, config: ExtractConfig) -> bool:
+    """Whether a later run may have the answer that is missing, or is told to ask again what the model refused."""
+    if isinstance(passage, Drawn):
+        return False
+    return passage.passing or passage.reason.startswith((_NOT_ASKED, _NOT_CHECKED)) or config.retry_failed
+
+
 def _stop_or_warn(stage: StageRun, config: ExtractConfig, reached: str | None, missing: int, most: str = "") -> None:
     if reached is None:
         return
@@ -177,7 +196,7 @@ def _stop_or_warn(stage: StageRun, config: ExtractConfig, reached: str | None, m
     if config.budget.when_reached == "stop":
         raise UserError(
             f"{reached}: the next request could pass it{most}, {missing} passages are left; "
-            "raise it and clear the task: answers so far are kept, none is paid for twice"
+            "raise it, clear configure, then the task: answers so far are kept, none is paid for twice"
         )
     stage.warn(f"{reached}: the next request could pass it{most}; {missing} passages are left out")
 

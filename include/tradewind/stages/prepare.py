@@ -20,8 +20,12 @@ from tradewind.errors import UserError
 from tradewind.extraction.documents import have_pairs
 from tradewind.kinds import KINDS
 from tradewind.preflight import check_recipe
+from tradewind.reuse.documents import DOCUMENTS, documents_of
+from tradewind.reuse.hashes import FileHashes
+from tradewind.reuse.index import results_folder
 from tradewind.sources import drawn, iter_documents, with_pairs
 from tradewind.sources.folder import PAIRS
+from tradewind.sources.limit import limited
 from tradewind.sources.location import locate_documents
 from tradewind.sources.record import Rejected
 from tradewind.stages.data_set import publish_data_set
@@ -48,6 +52,8 @@ class Prepared:
         return {
             "files": len(counts.files),
             "entries": {"read": counts.entries, "converted": counts.converted, "rejected": counts.rejected},
+            "left_out": counts.left_out,
+            "passages_left_out": counts.passages_left_out,
             "records": self.catalogue.by("source"),
             "pairs_made": counts.pairs,
             "pairs": train + sum(heldout.values()),
@@ -72,7 +78,7 @@ def prepare(config: RunConfig, folder: Path, extracted: Sequence[Path] = ()) -> 
         UserError: as `iter_documents`, `with_pairs` and `split_pairs` do.
     """
     data_dir = locate_documents(config.data_dir)
-    documents = chain(iter_documents(data_dir, config.data), drawn.read(extracted))
+    documents = chain(iter_documents(data_dir, config.data), limited(drawn.read(extracted), config.data.max_records))
     found = catalogue(with_pairs(documents, data_dir), folder, config.data)
     try:
         split = split_pairs(found, config.split, config.seed)
@@ -87,16 +93,33 @@ def run(stage: StageRun) -> None:
     folder = stage.work / "reading"
     shutil.rmtree(folder, ignore_errors=True)  # of a try that was killed
     folder.mkdir()
-    prepared = prepare(stage.config, folder, [stage.input(name) for name in stage.inputs])
+    with FileHashes(results_folder(stage.run_dir)) as hashes:
+        documents = documents_of(stage.config, hashes)
+        prepared = prepare(stage.config, folder, [stage.input(name) for name in stage.inputs])
+        if documents_of(stage.config, hashes) == documents:
+            stage.inputs[DOCUMENTS] = documents
+        else:
+            stage.warn(
+                f"{stage.config.data_dir}: the documents changed while they were read; the next run reads them anew"
+            )
     texts = write(prepared, stage.work)
     prepared.catalogue.close()
     shutil.rmtree(folder)
     stage.outputs += ["train.jsonl", "heldout.jsonl", "corpus.jsonl", "rejected.jsonl"]
     stage.metrics = prepared.counts() | {"corpus_texts": texts}
     _warn_of_texts_without_pairs(stage, prepared.catalogue.counts.texts)
+    if told := left_out(stage.metrics["left_out"], stage.metrics["passages_left_out"]):
+        stage.warn(f"{told}: what is trained and scored is a trial")
     if rejected := stage.metrics["rejected"]:
         stage.warn(f"{rejected} could not be used; prepare/rejected.jsonl says which and why")
     publish_data_set(stage)
+
+
+def left_out(entries: int, passages: int) -> str:
+    """What a trial did not take, in words; empty where it took all."""
+    named = ((entries, "entry", "entries"), (passages, "passage", "passages"))
+    told = " and ".join(f"{count} {one if count == 1 else many}" for count, one, many in named if count)
+    return f"{told} left out by data.max_records" if told else ""
 
 
 def _warn_of_texts_without_pairs(stage: StageRun, texts: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""The run's report: `report.json`, `report.md` and `report.html`."""
+"""The run's report: `report.json`, `.md`, `.html`; its headline figures, `summary.json`; `scores.png` for Slack."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from tradewind.extraction.told import bill_line, counts_line
 from tradewind.files import read_jsonl, write_atomically
 from tradewind.reporting.contract import Report, StageSummary
 from tradewind.reporting.examples import best_and_worst
+from tradewind.reporting.summary import SUMMARY, Summary
 from tradewind.results import StageResult
 from tradewind.scores import Scores
 from tradewind.stages.shards import division_of
 from tradewind.stages.stage_run import StageRun, StageSkipped
+from tradewind.sweep.choose import trials_line
 
 
 def run(stage: StageRun) -> None:
@@ -22,6 +24,7 @@ def run(stage: StageRun) -> None:
     """
     if "evaluate/scores.json" not in stage.inputs:
         raise StageSkipped("nothing was evaluated")
+    from tradewind.reporting.plots import score_picture
     from tradewind.reporting.render import html, markdown
 
     scores = Scores.model_validate_json(stage.input("evaluate/scores.json").read_bytes())
@@ -50,7 +53,9 @@ def run(stage: StageRun) -> None:
     write_atomically(stage.work / "report.json", report.model_dump_json(indent=1))
     write_atomically(stage.work / "report.md", markdown(report))
     write_atomically(stage.work / "report.html", html(report, predictions, curves))
-    stage.outputs += ["report.json", "report.md", "report.html"]
+    write_atomically(stage.work / SUMMARY, Summary.of(report).model_dump_json())
+    (stage.work / "scores.png").write_bytes(score_picture(scores))
+    stage.outputs += ["report.json", "report.md", "report.html", SUMMARY, "scores.png"]
     stage.metrics = {"verdict": scores.verdict, "verdict_reason": scores.verdict_reason}
 
 
@@ -66,6 +71,7 @@ def _summary(result: StageResult) -> StageSummary:
         stage=result.stage if result.shard is None else f"{result.stage} {result.shard}",
         status=result.status,
         reason=result.reason or _told(result),
+        source_run=result.source_run,
         seconds=result.seconds,
         resumed_from_step=result.resumed_from_step,
         metrics=result.metrics,
@@ -74,9 +80,13 @@ def _summary(result: StageResult) -> StageSummary:
 
 def _told(result: StageResult) -> str | None:
     """What a reader of the table of stages should know of this one."""
+    if result.stage == "finetune" and result.status != "skipped":
+        return trials_line(result.metrics)
+    if result.status != "success":
+        return None
     if result.stage == "extract":
         return f"{counts_line(result.metrics)}; the run so far: {bill_line(result.metrics['bill'])}"
-    if result.stage in ("baseline", "evaluate") and result.status == "success":
+    if result.stage in ("baseline", "evaluate"):
         generated = result.metrics["generated"]
         made = {"base": generated} if isinstance(generated, int) else generated
         return "answers generated: " + ", ".join(f"{model} {count}" for model, count in made.items())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.extraction.documents import digest
+from tradewind.files import sha256_of
 from tradewind.results import Artifact, StageResult
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
@@ -21,10 +23,14 @@ _DECIDES = (
 """Settings that decide which pairs are drawn; others, such as the budget, may be changed between two tries."""
 
 
-def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
+def extracted(config: RunConfig, run_dir: RunDir, hash_of: Callable[[Path], str] = sha256_of) -> dict[str, Artifact]:
     """The pairs drawn from running text, by `extract/<shard's folder>/<file>`; none where the recipe draws none.
 
-    Of divisions into different numbers of shards the one that a shard was last made of counts.
+    Of divisions into different numbers of shards the one that a shard was last made of counts. What stands in for a
+    skipped extraction may be of earlier texts; it must be of the same settings.
+
+    Args:
+        hash_of: reads a text, or knows its hash.
 
     Raises:
         UserError: a shard is missing, or was made with other settings or from other documents; or no
@@ -32,7 +38,7 @@ def extracted(config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
     """
     if config.extract is None:
         return {}
-    documents = digest(locate_documents(config.data_dir))
+    documents = digest(locate_documents(config.data_dir), hash_of)
     division = division_of(run_dir)
     folders = [shard.folder("extract") for shard in division]
     for shard, folder in zip(division, folders, strict=True):
@@ -74,12 +80,16 @@ def division_of(run_dir: RunDir) -> list[Shard]:
 
 
 def _check(result: StageResult, config: RunConfig, documents: str, path: Path) -> None:
-    if result.status == "success" and result.metrics.get("documents") != documents:
+    if result.status != "skipped" and result.metrics.get("documents") != documents:
         raise UserError(f"{path}: the texts have changed since; run the stage 'extract' again")
-    now = config.model_dump(mode="json")
-    if result.config.get("data_dir") != now["data_dir"]:
+    if result.config.get("data_dir") != config.data_dir:
         raise UserError(f"{path}: was made of other documents; run the stage 'extract' again")
+    if name := other_setting(result, config):
+        raise UserError(f"{path}: was made with another extract.{name}; run the stage 'extract' again")
+
+
+def other_setting(result: StageResult, config: RunConfig) -> str | None:
+    """The first setting of `extract` that decides which pairs are drawn and is not the result's; None: all are."""
+    now: dict[str, Any] = config.model_dump(mode="json")["extract"] or {}
     made: dict[str, Any] = result.config.get("extract") or {}
-    for name in _DECIDES:
-        if made.get(name) != now["extract"][name]:
-            raise UserError(f"{path}: was made with another extract.{name}; run the stage 'extract' again")
+    return next((name for name in _DECIDES if made.get(name) != now.get(name)), None)

@@ -8,6 +8,7 @@ import logging
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import tradewind
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
+from tradewind.files import sha256_of
 from tradewind.lease import run_dir_lock
 from tradewind.results import LANES, UPSTREAM, Artifact, Stage, StageResult
 from tradewind.run_dir import RunDir, fingerprint
@@ -66,6 +68,7 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
     """Run one stage as the only writer of its folder and publish what it made.
 
     Shards of one stage run beside each other, the baseline beside a training; every other stage is alone in its run.
+    A shard of `finetune` is a trial of a sweep: its configuration is its own, not the run's.
 
     Raises:
         UserError: something the user can mend; nothing is published then.
@@ -77,8 +80,9 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
     with run_dir_lock(run_dir.path, folder, lane):
         started, clock = datetime.now(UTC), time.monotonic()
         log.info("%s: start in %s", folder, run_dir.path)
-        inputs = _inputs(name, config, run_dir)
-        run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
+        inputs = inputs_of(name, config, run_dir)
+        if name != "finetune" or shard == WHOLE:
+            run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
         work = run_dir.open_work(folder, fingerprint(name, config, {key: item.sha256 for key, item in inputs.items()}))
         stage = StageRun(name, config, run_dir, work, inputs, shard)
         status, reason = "success", None
@@ -111,10 +115,15 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
         return result
 
 
-def _inputs(name: Stage, config: RunConfig, run_dir: RunDir) -> dict[str, Artifact]:
-    """The published outputs that the stage reads, by `<stage>/<output>`.
+def inputs_of(
+    name: Stage, config: RunConfig, run_dir: RunDir, hash_of: Callable[[Path], str] = sha256_of
+) -> dict[str, Artifact]:
+    """The published outputs that the stage reads, by `<stage>/<output>`; made here or in another run.
 
     Only `prepare` (and for the report `evaluate`) must have run; a training that was left out is absent.
+
+    Args:
+        hash_of: reads a document, or knows its hash.
 
     Raises:
         UserError: a stage is missing, or was made from what an earlier stage has since replaced.
@@ -122,7 +131,7 @@ def _inputs(name: Stage, config: RunConfig, run_dir: RunDir) -> dict[str, Artifa
     found: dict[str, Artifact] = {}
     for upstream in UPSTREAM[name]:
         if upstream == "extract":
-            found |= extracted(config, run_dir)
+            found |= extracted(config, run_dir, hash_of)
             continue
         if upstream in ("adapt", "finetune") and not run_dir.result_file(upstream).exists():
             continue

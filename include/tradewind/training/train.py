@@ -26,6 +26,7 @@ from trl import SFTConfig, SFTTrainer
 from tradewind.config import TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
+from tradewind.training.progress_file import ProgressFile
 from tradewind.training.sampler import LengthGroupedTrainer
 
 log = logging.getLogger("tradewind")
@@ -72,9 +73,10 @@ def train(
     """Train on tokenised rows; go on from the newest verified checkpoint in `work` if there is one.
 
     Args:
-        name: for progress lines.
+        name: the stage's.
         rows: `input_ids` and `labels`, none longer than `config.max_length`.
-        work: checkpoints go to `work/checkpoints`, the loss curve to `work/log.jsonl`.
+        work: checkpoints go to `work/checkpoints`, the loss curve to `work/log.jsonl`, and while the training
+            goes on, how far it is to `work/progress.json`.
 
     Returns:
         The trained model (with LoRA, the unmerged PEFT model) and its metrics: `steps`, `loss`,
@@ -92,7 +94,7 @@ def train(
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=peft_config,
-        callbacks=[VerifyCheckpoints(), ProgressLines(name)],
+        callbacks=[VerifyCheckpoints(), ProgressLines(name), ProgressFile(name, work)],
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = newest_verified(work / "checkpoints")

@@ -18,8 +18,8 @@ VERSION_LABEL = "org.opencontainers.image.version"
 _FINAL = (400, 401, 403, 404)
 
 
-def have_image(cli: APIClient, image: str, *, force_pull: bool = False) -> None:
-    """Pull `image` if it is absent; warn where it holds another version of tradewind than the worker.
+def have_image(cli: APIClient, image: str, *, force_pull: bool = False) -> str:
+    """Pull `image` if it is absent, warn where it holds another version of tradewind, and return its id.
 
     Raises:
         AirflowFailException: no such image, or no right to it.
@@ -40,6 +40,7 @@ def have_image(cli: APIClient, image: str, *, force_pull: bool = False) -> None:
         log.warning(
             "%s holds tradewind %s, this worker has %s; build or pull the same", image, version, tradewind.__version__
         )
+    return str(found["Id"])
 
 
 def _pull(cli: APIClient, image: str) -> Any:

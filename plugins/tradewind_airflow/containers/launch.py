@@ -49,6 +49,7 @@ def container_job(
     *,
     shard: Shard,
     config_file: Path,
+    models: Path,
     choice: GpuChoice,
     cpus: float | None,
     secrets: Mapping[str, str],
@@ -59,6 +60,7 @@ def container_job(
 
     Args:
         task: image, limits and network are taken from its fields.
+        models: those that `evaluate` finds the champion among.
         cpus: a limit in cores.
         on_line: gets each line that the container says.
         stop: requested when the task is to end.
@@ -71,14 +73,14 @@ def container_job(
     cli = _engine(task)
     have_image(cli, task.image, force_pull=task.force_pull)
     host = HostPaths.of_this_process(cli)
-    models = models_environment(stage, identity.dag_id)
-    read_only = [*_folders(config), *map(Path, models.values())]
+    champion = models_environment(stage, models)
+    read_only = [*_folders(config), *map(Path, champion.values())]
     mounts = [
         *stage_mounts(stage, run_dir, read_only, choice.leases, host, shard=shard),
         *extra_mounts(_plain(task.mounts), host),
     ]
 
-    folders = cache_environment(model_cache()) | answers_environment(stage) | models
+    folders = cache_environment(model_cache()) | answers_environment(stage) | champion
 
     def request(gpus: Sequence[Gpu]) -> dict[str, Any]:
         flags = ["--secrets-from-stdin"] if secrets else []
@@ -94,6 +96,11 @@ def container_job(
         cli, identity, name, claim, image=task.image, request=request, choose=choice.take, secrets=secrets,
         on_line=on_line, stop=stop,
     )  # fmt: skip
+
+
+def image_id(task: DockerOperator) -> str:
+    """Of the task's image, which is pulled where it is absent; the same name may mean another one tomorrow."""
+    return have_image(_engine(task), task.image, force_pull=task.force_pull)
 
 
 def in_container(config: RunConfig) -> RunConfig:

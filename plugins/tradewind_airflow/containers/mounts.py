@@ -17,7 +17,7 @@ from tradewind.results import UPSTREAM, Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
 from tradewind.stages.champion import MODELS_VARIABLE
-from tradewind_airflow.macros import home, models_dir
+from tradewind_airflow.macros import home
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -160,10 +160,9 @@ def answers_environment(stage: Stage) -> dict[str, str]:
     return {ANSWERS_VARIABLE: str(folder)}
 
 
-def models_environment(stage: Stage, dag_id: str) -> dict[str, str]:
-    """What makes `evaluate` compare with the pipeline's champion; nothing where no model was ever registered."""
-    folder = Path(models_dir(dag_id)).resolve()
-    return {MODELS_VARIABLE: str(folder)} if stage == "evaluate" and folder.is_dir() else {}
+def models_environment(stage: Stage, models: Path) -> dict[str, str]:
+    """What makes `evaluate` compare with the champion in `models`; nothing where no model was ever registered."""
+    return {MODELS_VARIABLE: str(models.resolve())} if stage == "evaluate" and models.is_dir() else {}
 
 
 def model_cache() -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -24,6 +25,9 @@ from tradewind_airflow.local.containers import end_containers
 from tradewind_airflow.local.home import USER, LocalHome
 from tradewind_airflow.local.run import DAG_ID, follow, set_paused, trigger, unfinished
 from tradewind_airflow.local.server import free_port, running, started
+from tradewind_airflow.local.stages import stage_lines
+from tradewind_airflow.notifications.outcome import Outcome
+from tradewind_airflow.schedule import RUNS, SCHEDULE, START
 
 PAGE_PORT = 8080
 
@@ -37,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     run.add_argument("--recipe", default="tiny")
     run.add_argument("--data", default=DEFAULT_DATA)
     run.add_argument("--seed", type=int, default=42)
+    run.add_argument("--force", action="store_true", help="make every stage anew")
     run.set_defaults(command=_run)
     up = commands.add_parser("up", help="start Airflow with its page, until Ctrl-C")
     up.add_argument("--port", type=int, default=PAGE_PORT)
@@ -63,12 +68,14 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
     survey(config)  # a fault of input is told now, not after Airflow has started
     shipped = config.recipe == arguments.recipe
     recipe = arguments.recipe if shipped else str(Path(arguments.recipe).expanduser().resolve())
-    conf: dict[str, object] = {"recipe": recipe, "data": config.data_dir, "seed": config.seed}
+    conf: dict[str, object] = {"recipe": recipe, "data": config.data_dir, "seed": config.seed, "force": arguments.force}
     began = time.monotonic()
     with ExitStack() as stack:
         server = running(home)
         shared = server is not None
         if server is None:
+            for name in (SCHEDULE, START, RUNS):  # of those who keep it running: no night begins beside this run
+                os.environ.pop(name, None)
             print("starting Airflow ...", flush=True)
             server = stack.enter_context(started(home, free_port(), page_port=PAGE_PORT))
         server.log_in()
@@ -93,7 +100,12 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
         failed = next((task["task_id"] for task in tasks if task["state"] == "failed"), "a task")
         print(f"tradewind: {failed} failed; its log stands above and in {home.airflow / 'logs'}", file=sys.stderr)
         return 1
-    folder = RunDir(run_path(home.path, DAG_ID, run.run_id)).published("report")
+    run_dir = run_path(home.path, DAG_ID, run.run_id)
+    outcome = Outcome.read(run_dir, f"{DAG_ID}/{run.run_id}")
+    print("\n".join(stage_lines(outcome.results)))
+    if since := outcome.nothing_new_since:
+        print(f"nothing new: model and scores are those of run {since}")
+    folder = RunDir(run_dir).published("report")
     if not (folder / "report.json").exists():
         print("nothing was trained, so there is nothing to compare")
         return 0

@@ -16,6 +16,7 @@ from tradewind_airflow.local.server import Server
 
 DAG_ID = "trade_qa"
 _PARSE_LIMIT = 120.0
+_TELLING = ("announce", "notify", "tell_promotion")
 
 
 class DagRun:
@@ -113,7 +114,7 @@ def _show(task: str, line: str) -> None:
         entry = json.loads(line)
     except ValueError:
         return
-    ours = "tradewind" in str(entry.get("logger")) and task != "notify"
+    ours = "tradewind" in str(entry.get("logger")) and task not in _TELLING
     if ours or entry.get("level") in ("error", "critical"):
         print(f"[{task}] {entry.get('event')}", flush=True)
     for error in entry.get("error_detail") or ():

@@ -1,75 +1,110 @@
-"""A report as a Slack message: Block Kit, and the same as plain text for the log."""
+"""A message in Block Kit, within Slack's limits, and the same as plain text for the log."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from tradewind.reporting.contract import Report
-from tradewind.reporting.notes import against_champion, judge_line
-from tradewind.reporting.table import score_rows, text_table
-from tradewind.scores import METRIC_NAMES, Scores
+from tradewind_airflow.notifications.scrub import scrub
 
 # https://docs.slack.dev/reference/block-kit/blocks: header 150 characters, section text 3000, button url 3000.
-_HEADER, _SECTION, _URL = 150, 3000, 3000
-_WARNINGS, _WARNING = 5, 550  # so many fit into a section
-_MARKS = {"better": ":white_check_mark:", "worse": ":x:", "no difference shown": ":heavy_minus_sign:"}
+HEADER, SECTION, URL, BUTTON = 150, 3000, 3000, 75
+# https://docs.slack.dev/reference/block-kit/blocks/table-block: 100 rows; 10,000 characters in all cells together.
+_ROWS, _CELL = 100, 30
+Block = dict[str, Any]
 
 
-def plain_text(report: Report, promotion: str | None = None) -> str:
-    """The message without markup; see `blocks`."""
-    said = f"\n{promotion}" if promotion else ""
-    return f"{headline(report)}\n{report.scores.verdict_reason}{said}\n\n{text_table(report.scores)}"
+@dataclass(frozen=True)
+class Table:
+    """A table of few and narrow columns, since many read it on a phone."""
+
+    rows: tuple[tuple[str, ...], ...]
+    """The first holds the columns' names."""
+    code: str
+    """The same for a code block, where Slack refuses tables."""
+
+    def block(self) -> Block:
+        """Slack's own table: every cell wraps, all columns but the first are numbers."""
+        right = [{"is_wrapped": True, "align": "right"}] * (len(self.rows[0]) - 1)
+        return {
+            "type": "table",
+            "column_settings": [{"is_wrapped": True}, *right],
+            "rows": [
+                [{"type": "raw_text", "text": cut(scrub(cell), _CELL * 2) or "-"} for cell in row]
+                for row in self.rows[:_ROWS]
+            ],
+        }
 
 
-def headline(report: Report) -> str:
-    """One line: the verdict, the recipe and the run."""
-    return f"{report.recipe}: {report.scores.verdict} ({report.run})"
+@dataclass(frozen=True)
+class Message:
+    """What goes out."""
+
+    text: str
+    """One line: what a phone's lock screen shows."""
+    blocks: tuple[Block, ...]
+    table: Table | None = None
+
+    def with_code(self) -> tuple[Block, ...]:
+        """The blocks with the table as a code block, above the buttons."""
+        if self.table is None:
+            return self.blocks
+        code = section(f"```{said(self.table.code, SECTION - 300)}```")
+        at = len(self.blocks) - (self.blocks[-1]["type"] == "actions")
+        return (*self.blocks[:at], code, *self.blocks[at:])
+
+    def as_text(self) -> str:
+        """Every line that a reader sees but the table's; for the log."""
+        return "\n".join(plain(line) for block in self.blocks for line in _lines(block))
 
 
-def blocks(report: Report, link: str | None, promotion: str | None = None) -> list[dict[str, Any]]:
-    """Block Kit blocks; every text that comes from a document or a model is escaped as Slack asks.
+def message(text: str, *blocks: Block | None, table: Table | None = None) -> Message:
+    """A message of the blocks that there are."""
+    return Message(said(text, SECTION), tuple(block for block in blocks if block is not None), table)
 
-    Args:
-        link: address of the run's page in Airflow; None leaves the button out.
-        promotion: what became of the model, such as "v2 is champion (before: v1)".
-    """
-    verdict = f"{_MARKS[report.scores.verdict]} *{report.scores.verdict}*\n{escape(report.scores.verdict_reason)}"
-    trained = [f"{stage.stage} {stage.seconds:.0f} s" for stage in report.stages]
-    drift = report.scores.judge_record.drift if report.scores.judge_record else None
-    found: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": cut(f"Tradewind: {report.recipe}", _HEADER)}},
-        _section(verdict),
-        *([_section(f"*{escape(promotion)}*")] if promotion else []),
-        *([_section(escape(champion))] if (champion := against_champion(report.scores)) else []),
-        *([_section(f":warning: *The judge*\n{escape(drift)}")] if drift else []),
-        _section(f"```{escape(cut(slack_table(report.scores), _SECTION - 300))}```"),
-        _context(f"run `{escape(report.run)}` | model {escape(report.model)} | seed {report.seed}"),
-        _context(f"{' | '.join(trained)} | encoder {escape(report.scores.encoder)} | {_judge(report.scores)}"),
+
+def header(text: str) -> Block:
+    """A title; plain text, in which Slack knows no markup but emoji."""
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(scrub(text), HEADER), "emoji": True}}
+
+
+def section(text: str) -> Block:
+    """A paragraph of markup: whatever a document, a model or an error says in it went through `said`."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
+
+
+def context(*texts: str | None) -> Block | None:
+    """Small print, the parts apart; None where there are none."""
+    found = " | ".join(filter(None, texts))
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(found, SECTION)}]} if found else None
+
+
+def buttons(*labelled: tuple[str, str | None]) -> Block | None:
+    """A button for each label that has an address; the first is the one to press."""
+    found = [
+        {"type": "button", "text": {"type": "plain_text", "text": cut(label, BUTTON)}, "url": url}
+        for label, url in labelled
+        if url and len(url) <= URL
     ]
-    # The judge's drift is a warning too, and is told once.
-    if others := [warning for warning in report.warnings if not drift or drift not in warning]:
-        lines = [f"• {cut(escape(warning), _WARNING)}" for warning in others[:_WARNINGS]]
-        lines += [f"… and {len(others) - _WARNINGS} more"] if len(others) > _WARNINGS else []
-        found.append(_section("\n".join([":warning: *Warnings*", *lines])))
-    if link and len(link) <= _URL:
-        button = {"type": "button", "text": {"type": "plain_text", "text": "Open the run"}, "url": link}
-        found.append({"type": "actions", "elements": [button]})
-    return found
+    return {"type": "actions", "elements": found} if found else None
 
 
-def slack_table(scores: Scores) -> str:
-    """Headline metrics and truthfulness only, narrow enough for a phone: a line for each comparison."""
-    lines = [f"{'':<10}{'n':>5}{'base':>8}{'tuned':>8}"]
-    for row in score_rows(scores):
-        if row.headline or row.metric == METRIC_NAMES["truthfulness"]:
-            scored, _, unscored = row.n.partition(" ")
-            lines.append(f"{row.kind:<10}{scored:>5}{row.means.get('base', '-'):>8}{row.means.get('tuned', '-'):>8}")
-            lines.append(f"  {row.language} {row.metric} {unscored}".rstrip())
-            for against in row.against:
-                n = f" n {against.n}" if against.n not in (scored, "-") else ""
-                lines.append(f"  vs {against.opponent} {against.difference} p {against.p}{n}")
-    return "\n".join(lines)
+def link(label: str, url: str | None) -> str:
+    """A word to press, or the word alone."""
+    return f"<{url}|{said(label)}>" if url and len(url) <= URL else said(label)
+
+
+def bullets(texts: Sequence[str], most: int, limit: int) -> str:
+    """So many of them, each `said`, and how many are left out."""
+    rest = [f"… and {len(texts) - most} more"] if len(texts) > most else []
+    return "\n".join([*(f"• {said(text, limit)}" for text in texts[:most]), *rest])
+
+
+def said(text: str, limit: int = SECTION) -> str:
+    """What somebody else wrote, fit to stand in markup."""
+    return cut(escape(scrub(text)), limit)
 
 
 def escape(text: str) -> str:
@@ -82,15 +117,16 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else re.sub(r"&[a-z]*$", "", text[: limit - 1]) + "…"
 
 
-def _judge(scores: Scores) -> str:
-    measured = any(metric.metric == "truthfulness" for group in scores.groups for metric in group.metrics)
-    line = judge_line(scores) or f"judge {scores.judge}"
-    return escape(line) if measured else "truthfulness not measured: no judge"
+def plain(markup: str) -> str:
+    """Markup as its reader sees it."""
+    text = re.sub(r"<([^|>]*)\|([^>]*)>", r"\2", markup)
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, _SECTION)}}
-
-
-def _context(text: str) -> dict[str, Any]:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, _SECTION)}]}
+def _lines(block: Block) -> Iterator[str]:
+    if block["type"] == "actions":
+        yield from (f"[{element['text']['text']}] {element['url']}" for element in block["elements"])
+    elif block["type"] == "context":
+        yield from (element["text"] for element in block["elements"])
+    else:
+        yield from block["text"]["text"].splitlines()

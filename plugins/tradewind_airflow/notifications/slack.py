@@ -1,120 +1,111 @@
-"""Slack notifiers over the provider's: a finished report, and a run that failed."""
+"""The safety net: tells of a failed run what no task of it could tell any more."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Sequence
-from functools import cached_property
+import logging
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.slack.hooks.slack import SlackHook
-from airflow.providers.slack.notifications.slack import SlackNotifier
-from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
-from airflow.sdk.log import mask_secret
-from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
+from airflow.sdk import BaseNotifier
 
-from tradewind.reporting.contract import read_report
-from tradewind_airflow.notifications.message import blocks, cut, escape, headline
+from tradewind_airflow.macros import run_dir
+from tradewind_airflow.notifications.about import about_run
+from tradewind_airflow.notifications.client import CONNECTION, SlackPlace, slack_is_configured
+from tradewind_airflow.notifications.messages.failure import failed
+from tradewind_airflow.notifications.settings import check_mention, mention_of
+from tradewind_airflow.notifications.states import FailedTask, failed_tasks, not_run, task_states
+from tradewind_airflow.notifications.thread import Thread
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-TOKEN_VARIABLE = "SLACK_TOKEN"  # noqa: S105 - the variable's name
-_TOKEN_CONN_ID = "tradewind_slack_token"  # noqa: S105
+log = logging.getLogger(__name__)
 
 
-def slack_is_configured(slack_conn_id: str) -> bool:
-    """Whether a message can be sent: `SLACK_TOKEN`, or the Airflow connection."""
-    if os.environ.get(TOKEN_VARIABLE):
-        return True
-    try:
-        return bool(Connection.get(slack_conn_id).password)
-    except AirflowNotFoundException:
-        return False
+class SlackFailureNotifier(BaseNotifier):
+    """A DAG's `on_failure_callback`: tells what NotifyRunOperator has not told; without Slack it does nothing.
 
-
-class TradewindSlackNotifier(SlackNotifier):
-    """The provider's notifier with the token from `SLACK_TOKEN` or the connection, and retries that wait.
-
-    A 429 is retried after the time that Slack names; the provider alone would fail at once.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault(
-            "retry_handlers",
-            [RateLimitErrorRetryHandler(max_retry_count=3), ConnectionErrorRetryHandler(max_retry_count=2)],
-        )
-        kwargs.setdefault("username", "Tradewind")
-        kwargs.setdefault("timeout", 30)
-        super().__init__(**kwargs)
-
-    @cached_property
-    def hook(self) -> SlackHook:
-        """The provider's hook; a raw token is masked in every log and becomes a connection of this process."""
-        token = os.environ.get(TOKEN_VARIABLE)
-        if token:
-            mask_secret(token)
-            os.environ[f"AIRFLOW_CONN_{_TOKEN_CONN_ID.upper()}"] = json.dumps({"conn_type": "slack", "password": token})
-            self.slack_conn_id = _TOKEN_CONN_ID
-        return SlackHook(
-            slack_conn_id=self.slack_conn_id,
-            base_url=self.base_url,
-            timeout=self.timeout,
-            proxy=self.proxy,
-            retry_handlers=self.retry_handlers,
-        )
-
-
-class SlackReportNotifier(TradewindSlackNotifier):
-    """Verdict, score table and link of one run, from its `report.json` (`report_path` is templated).
+    It runs in the DAG processor. Where that process does not see the runs' folder, it goes by the tasks' states
+    and writes to the channel.
 
     Args:
-        promotion: what became of the model, in a line.
+        channel: where the message goes if the run has no thread (templated).
+        notify_task_id: the task that tells how a run ended.
+        tell_task_ids: other tasks that only tell, or mark the end.
+        mention: whom a failure calls; see the operator.
     """
-
-    template_fields: Sequence[str] = ("report_path", "channel", "slack_conn_id")
-
-    def __init__(self, *, report_path: str, promotion: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.report_path = report_path
-        self.promotion = promotion
-
-    def notify(self, context: Context) -> None:
-        """Send the message; raises SlackApiError where Slack refuses it."""
-        report = read_report(Path(self.report_path))
-        # Set here, not in the constructor: what a document says must never be rendered as a template.
-        self.text = escape(headline(report))
-        self.blocks = blocks(report, run_link(context), self.promotion)
-        super().notify(context)
-
-
-class SlackFailureNotifier(TradewindSlackNotifier):
-    """One line about a run that failed, as a DAG's `on_failure_callback`; without Slack it does nothing."""
 
     template_fields: Sequence[str] = ("channel", "slack_conn_id")
 
+    def __init__(
+        self,
+        *,
+        channel: str = "#tradewind",
+        slack_conn_id: str = CONNECTION,
+        base_url: str | None = None,
+        notify_task_id: str = "notify",
+        tell_task_ids: Sequence[str] = ("announce", "tell_promotion", "end"),
+        mention: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.channel = channel
+        self.slack_conn_id = slack_conn_id
+        self.base_url = base_url
+        self.notify_task_id = notify_task_id
+        self.tell_task_ids = tuple(tell_task_ids)
+        self.mention = check_mention(mention) if mention else mention
+
+    def __call__(self, *args: Any) -> None:
+        """Send for one run. Airflow renders templates in place: the next run would get this one's channel."""
+        super(SlackFailureNotifier, copy(self)).__call__(*args)
+
     def notify(self, context: Context) -> None:
-        """Send which task failed, and where to look."""
+        """Send which task failed and why, as far as that is known here."""
         if not slack_is_configured(self.slack_conn_id):
             return
-        ti = context.get("task_instance")
-        run_id = str(context.get("run_id") or getattr(context.get("dag_run"), "run_id", "unknown"))
-        what = f"task `{ti.task_id}`" if ti is not None else "a task"
-        self.text = escape(f"Tradewind: {what} failed in run {run_id}")
-        detail = escape(cut(f":x: {what} failed\nrun `{run_id}`", 2900))
-        self.blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": detail}}]
-        super().notify(context)
+        dag, ti = context.get("dag"), context.get("ti")
+        dag_id, run_id = _ids(context)
+        order = list(dag.task_dict) if dag is not None else []
+        folder, states = Path(run_dir(dag_id, run_id)), _states(ti)
+        but = (self.notify_task_id, *self.tell_task_ids)
+        tasks = failed_tasks(states, folder, dag_id=dag_id, run_id=run_id, order=order, but=but)
+        mention, reason = mention_of(self.mention), str(context.get("reason") or "")
+        about = about_run(dag_id, run_id, folder, context.get("params"))
+        place = SlackPlace(
+            folder, channel=self.channel, slack_conn_id=self.slack_conn_id, base_url=self.base_url, mention=mention,
+            folders=about.folders,
+        )  # fmt: skip
+        if _is_told(place.thread, tasks, states.get(self.notify_task_id), reason):
+            log.info("the failure was told by %s", self.notify_task_id)
+            return
+        waiting = [task_id for task_id in not_run(states, order) if task_id not in but]
+        place.post(failed(about, tasks, waiting=waiting, mention=mention, reason=reason), broadcast=True)
+        place.keep(told=True, failures=tuple(task.name for task in tasks))
 
 
-def run_link(context: Context) -> str | None:
-    """The run's page in Airflow's interface; None where no base address is configured."""
-    from urllib.parse import quote
+def _is_told(thread: Thread | None, tasks: Sequence[FailedTask], notify: str | None, reason: str) -> bool:
+    """Whether `notify` has said all of it; a note of an earlier try of it counts for nothing."""
+    if reason == "timed_out" or notify not in ("success", None):
+        return False
+    if thread is None:
+        return notify == "success"
+    return thread.told and {task.name for task in tasks} <= set(thread.failures)
 
-    from airflow.sdk.configuration import conf
 
-    base = conf.get("api", "base_url", fallback="").rstrip("/")
-    ti = context.get("ti")
-    return f"{base}/dags/{quote(ti.dag_id)}/runs/{quote(ti.run_id, safe='')}" if base and ti is not None else None
+def _ids(context: Context) -> tuple[str, str]:
+    ti, dag = context.get("ti"), context.get("dag")
+    dag_id = ti.dag_id if ti is not None else getattr(dag, "dag_id", "unknown")
+    run_id = context.get("run_id") or getattr(context.get("dag_run"), "run_id", None)
+    return str(dag_id), str(run_id or "unknown")
+
+
+def _states(ti: Any) -> Mapping[str, str]:
+    """The run's states, where Airflow can be asked: a message with less is better than none."""
+    try:
+        return task_states(ti) if ti is not None else {}
+    except Exception as error:  # noqa: BLE001 - whatever hinders it
+        log.warning("the tasks' states are not known: %s: %s", type(error).__name__, error)
+        return {}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from tradewind.config import RunConfig
-from tradewind.errors import TemporaryError, UserError
 from tradewind.faults import told_to_user
 from tradewind.recipes import read_config
 from tradewind.registry.hub import push_version
@@ -26,7 +24,10 @@ from tradewind.reporting.contract import read_report
 from tradewind.reporting.table import header, score_rows
 from tradewind.reporting.templates import plain
 from tradewind.run_dir import RunDir
+from tradewind_airflow.asked import settings_of
+from tradewind_airflow.assets import model_facts
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
+from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -38,9 +39,11 @@ _MODELS_DIR = "{{ macros.tradewind.models_dir(dag.dag_id) }}"
 class RegisterModelOperator(BaseOperator):
     """Keep the run's model as a version; make it champion where the gate says so and no approval is asked for.
 
-    A run that made no tuned model makes the task *skipped*. The XCom is small: `version`, `promoted` (it is
-    champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`, `predecessor`, and
-    `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in the log.
+    A run that made no tuned model, or none that is new, makes the task *skipped*; so does one that leaves it out.
+    Each of the task's outlets gets an event whose extra is `assets.model_facts`. The XCom is small: `version`,
+    `promoted` (it is champion now), `let_through` (the gate's word), `asks` (it waits for approval), `reasons`,
+    `predecessor`, and `said`, one line for a message. A fault of MLflow's or of the hub is a warning there and in
+    the log.
 
     Args:
         run_dir: the run's folder (templated).
@@ -73,10 +76,14 @@ class RegisterModelOperator(BaseOperator):
             AirflowSkipException: the run made no tuned model with scores.
             AirflowFailException: a fault that no retry can mend, named in one line.
         """
-        registry = Registry(Path(self.models_dir))
-        with _told(registry.path):
+        registry, run_dir = Registry(Path(self.models_dir)), RunDir(Path(self.run_dir))
+        with told(registry.path):
+            ti = context["ti"]
+            settings = settings_of(run_dir, f"{ti.dag_id}/{ti.run_id}")
+            if settings is not None and "register" in settings.skip:
+                raise AirflowSkipException("register: left out on request")
             try:
-                found = register(registry, RunDir(Path(self.run_dir)), who=_task(context))
+                found = register(registry, run_dir, who=_task(context))
             except NothingToRegister as nothing:
                 raise AirflowSkipException(str(nothing)) from None
             version, config = found.version, found.config
@@ -90,6 +97,7 @@ class RegisterModelOperator(BaseOperator):
         self.log.info(said)
         for reason in reasons:
             self.log.info(reason)
+        _announce(self.outlets, version, context, champion=found.champion)
         return {
             "version": version.name,
             "promoted": found.champion,
@@ -130,7 +138,7 @@ class ApprovePromotionOperator(ApprovalOperator):
         """
         if not self.registered["asks"]:
             raise AirflowSkipException(self.registered["said"])
-        with _told(Path(self.models_dir)):
+        with told(Path(self.models_dir)):
             version = Registry(Path(self.models_dir)).version(self.registered["version"])
             # Set here, not in the constructor: what a document says must never be rendered as a template.
             self.subject = f"May {version.name} become champion{_over(version.record.parent)}?"
@@ -139,7 +147,7 @@ class ApprovePromotionOperator(ApprovalOperator):
 
 
 class PromoteModelOperator(BaseOperator):
-    """Make champion what was approved; its XCom is that of RegisterModelOperator, brought up to date.
+    """Make champion what was approved; XCom and outlets' events are RegisterModelOperator's, brought up to date.
 
     Args:
         registered: what RegisterModelOperator returned (templated): give it that task's `.output`.
@@ -175,12 +183,13 @@ class PromoteModelOperator(BaseOperator):
         registry = Registry(Path(self.models_dir))
         user = (self.approval or {}).get("responded_by_user") or {}
         who = f"{user['name']}, in {_task(context)}" if user.get("name") else _task(context)
-        with _told(registry.path):
+        with told(registry.path):
             version = promote_approved(registry, self.registered["version"], who=who)
             config = read_config(version.path / CONFIG)
         fault = _fault("pushed", self.log, lambda: _push(version, config, self.secrets))
         said = "; ".join(filter(None, [_promoted(version, version.record.parent), fault]))
         self.log.info(said)
+        _announce(self.outlets, version, context, champion=True)
         return {**self.registered, "promoted": True, "asks": False, "said": said}
 
 
@@ -202,6 +211,11 @@ def scores_in_markdown(version: Version) -> str:
         f"Recipe {plain(version.record.recipe)}, run {plain(version.record.run)}. Unanswered, the champion stays.",
     ]
     return "\n".join(lines)
+
+
+def _announce(outlets: Iterable[Any], version: Version, context: Context, *, champion: bool) -> None:
+    for asset in outlets:
+        context["outlet_events"][asset].extra = model_facts(version, champion=champion)
 
 
 def _said(found: Registered, predecessor: str | None) -> str:
@@ -227,9 +241,9 @@ def _fault(done: str, log: Logger, work: Callable[[], None]) -> str | None:
     try:
         work()
     except Exception as error:
-        told = told_to_user(error)
-        log.warning("not %s: %s", done, told or type(error).__name__, exc_info=None if told else error)
-        return f"not {done}: {told or type(error).__name__}"
+        line = told_to_user(error)
+        log.warning("not %s: %s", done, line or type(error).__name__, exc_info=None if line else error)
+        return f"not {done}: {line or type(error).__name__}"
     return None
 
 
@@ -247,17 +261,3 @@ def _push(version: Version, config: RunConfig, secrets: Mapping[str, SecretRefer
 def _task(context: Context) -> str:
     ti = context["ti"]
     return f"task {ti.dag_id}.{ti.task_id} of {ti.run_id}"
-
-
-@contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """One line for what a user can mend; a retry for what passes by itself."""
-    try:
-        yield
-    except TemporaryError as error:
-        raise AirflowException(str(error)) from error
-    except (UserError, OSError) as error:
-        told = told_to_user(error, folder)
-        if told is None:
-            raise
-        raise AirflowFailException(str(told)) from error

@@ -1,70 +1,79 @@
-"""The run's report, and the task that tells it to Slack."""
+"""The run's report, and the tasks that tell Slack of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
-from slack_sdk.errors import SlackApiError
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tradewind.errors import UserError
-from tradewind.reporting.contract import read_report
+from tradewind.reporting.contract import Report, read_report
+from tradewind.reporting.table import text_table
 from tradewind.run_dir import RunDir
-from tradewind_airflow.notifications.message import plain_text
-from tradewind_airflow.notifications.slack import SlackReportNotifier, slack_is_configured
+from tradewind_airflow.notifications.about import About
+from tradewind_airflow.notifications.answer import read_answer
+from tradewind_airflow.notifications.client import FAULTS, SlackPlace, told_to_task
+from tradewind_airflow.notifications.message import Message
+from tradewind_airflow.notifications.messages.details import details
+from tradewind_airflow.notifications.messages.failure import failed
+from tradewind_airflow.notifications.messages.promotion import promoted, refused
+from tradewind_airflow.notifications.messages.result import approval_of, result
+from tradewind_airflow.notifications.messages.short import nothing_new, nothing_scored
+from tradewind_airflow.notifications.outcome import Outcome
+from tradewind_airflow.notifications.settings import examples_wanted, mention_of
+from tradewind_airflow.notifications.states import not_run
 from tradewind_airflow.operators.stage import StageOperator
+from tradewind_airflow.operators.tell import TellOperator, task_order
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Slack's own word for what no retry mends: https://docs.slack.dev/reference/methods/chat.postMessage#errors
-_FINAL = frozenset(
-    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
-     "channel_not_found", "not_in_channel", "is_archived", "invalid_blocks", "msg_too_long"}
-)  # fmt: skip
+PICTURE = "scores.png"
 
 
 class ReportOperator(StageOperator):
-    """Publish `report/report.json`, `report.md` and `report.html`."""
+    """Publish `report/report.json`, `report.md`, `report.html` and `scores.png`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(stage="report", **kwargs)
 
 
-class SlackReportOperator(BaseOperator):
-    """Send the report's verdict and score table to Slack.
+class NotifyRunOperator(TellOperator):
+    """Tell how a run ended: its scores, what failed, or that there is nothing new. Whatever happened before it.
 
-    Without a Slack token or connection the message goes to the log and the task is *skipped*.
+    Its trigger rule is to be `all_done`. A run ends as its DAG's leaves do: another one has to fail with the stages.
 
     Args:
-        channel: where the message goes (templated).
-        run_dir: the run's folder (templated).
-        registered: what RegisterModelOperator returned (templated): whether the model is champion now.
-        slack_conn_id: Airflow connection that holds the token, unless `SLACK_TOKEN` is set.
-        base_url: another address of Slack's API, for a proxy.
+        registered: what RegisterModelOperator returned (templated): whether the model is champion now, or waits.
+        examples: whether answers of the models are quoted; None: as `TRADEWIND_SLACK_EXAMPLES` says.
+        approve_task_id: the task that asks for an approval.
+        tell_task_ids: other tasks that only tell, or mark the end; neither is a stage that failed or did not run.
+        done_without: tasks whose failing is none of the run's where another succeeded, by that one's id: a trial of a
+            sweep, and the choice among the others.
     """
 
-    template_fields: Sequence[str] = ("channel", "run_dir", "slack_conn_id", "registered")
+    template_fields: Sequence[str] = (*TellOperator.template_fields, "registered")
 
     def __init__(
         self,
         *,
-        channel: str = "{{ params.slack_channel }}",
-        run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
         registered: Any = None,
-        slack_conn_id: str = "slack_api_default",
-        base_url: str | None = None,
+        examples: bool | None = None,
+        approve_task_id: str = "approve",
+        tell_task_ids: Sequence[str] = ("announce", "tell_promotion", "end"),
+        done_without: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.channel = channel
-        self.run_dir = run_dir
         self.registered = registered
-        self.slack_conn_id = slack_conn_id
-        self.base_url = base_url
+        self.examples = examples
+        self.approve_task_id = approve_task_id
+        self.tell_task_ids = tuple(tell_task_ids)
+        self.done_without = dict(done_without or {})
 
     def execute(self, context: Context) -> None:
         """Send, or say in the log what would have been sent.
@@ -74,28 +83,112 @@ class SlackReportOperator(BaseOperator):
             AirflowFailException: Slack refuses for a reason that a retry does not mend.
             AirflowException: Slack could not be reached, or still limits the rate after the retries.
         """
+        about, states = self._about(context), self._states(context)
+        place = self._place(about)
+        place.keep(told=False, failures=(), asks=None)
+        waiting = [task_id for task_id in not_run(states, task_order(context)) if task_id not in self.tell_task_ids]
+        forgiven = [task_id for task_id, after in self.done_without.items() if states.get(after) == "success"]
+        tasks = self._failed(context, states, (*self.tell_task_ids, *forgiven))
+        if tasks or waiting:  # the latter alone where a task that tells has others after it
+            tasks = tasks or self._failed(context, states, ())
+            self._send(place, failed(about, tasks, waiting=waiting, mention=mention_of(self.mention)))
+            place.keep(told=True, failures=tuple(task.name for task in tasks))
+            return
+        outcome = Outcome.read(Path(self.run_dir), about.job_id)
+        if (since := outcome.nothing_new_since) and not self.registered:
+            self._send(place, nothing_new(about, since, self._champion(about)))
+        elif (report := self._report(outcome)) is None:
+            reasons = [f"{found.stage}: {found.reason}" for found in outcome.results if found.reason]
+            self._send(place, nothing_scored(about, reasons or ["no stage left a result"]))
+        else:
+            self._send_result(context, place, about, outcome, report)
+        place.keep(told=True)
+
+    def _send_result(self, context: Context, place: SlackPlace, about: About, outcome: Outcome, report: Report) -> None:
+        registered = self.registered or {}
+        approval = approval_of(registered, self.approve_task_id, self._timeout(context))
+        for line in text_table(report.scores).splitlines():
+            self.log.info("%s", line)
+        more = details(report, outcome, examples=examples_wanted(self.examples))
+        first = result(report, about, outcome, promotion=registered.get("said"), approval=approval)
+        self._send(place, first, more)
+        place.keep(asks=approval.version if approval else None)
+        with suppress(*FAULTS):  # the verdict is out; a retry would tell it twice
+            place.post(more)
+        seen = f"Scores by kind of held-out question, with intervals: {report.scores.verdict}"
+        place.share(Path(self.run_dir) / "report" / PICTURE, f"{report.recipe}: {report.scores.verdict}", seen)
+
+    def _send(self, place: SlackPlace, message: Message, *logged: Message) -> None:
+        self._log(message, *logged)
+        with told_to_task(place.thread.channel if place.thread else self.channel):
+            place.post(message, broadcast=True)
+
+    def _report(self, outcome: Outcome) -> Report | None:
+        """The report that this run published; None where nothing was scored."""
+        if not any(found.stage == "report" and "report.json" in found.outputs for found in outcome.results):
+            return None
         path = RunDir(Path(self.run_dir)).published("report") / "report.json"
         try:
             report = read_report(path)
         except UserError as error:
             raise AirflowFailException(str(error)) from error
-        promotion = (self.registered or {}).get("said")
-        for line in plain_text(report, promotion).splitlines():
-            self.log.info(line)
         self.log.info("report: %s", path.with_suffix(".html"))
-        if not slack_is_configured(self.slack_conn_id):
-            raise AirflowSkipException(
-                f"no SLACK_TOKEN and no connection '{self.slack_conn_id}': the message stands above, in this log"
-            )
-        notifier = SlackReportNotifier(
-            report_path=str(path), promotion=promotion, channel=self.channel, slack_conn_id=self.slack_conn_id,
-            base_url=self.base_url,
-        )  # fmt: skip
-        try:
-            notifier.notify(context)
-        except SlackApiError as error:
-            reason = str(error.response.get("error", "unknown"))
-            kind = AirflowFailException if reason in _FINAL else AirflowException
-            raise kind(f"Slack refused the message for '{self.channel}': {reason}") from None
-        except OSError as error:
-            raise AirflowException(f"Slack cannot be reached: {type(error).__name__}") from None
+        return report
+
+    def _timeout(self, context: Context) -> timedelta | None:
+        dag = context.get("dag")
+        task = dag.task_dict.get(self.approve_task_id) if dag is not None else None
+        return getattr(task, "response_timeout", None)
+
+
+class NotifyPromotionOperator(TellOperator):
+    """Tell what became of the version that waited for an approval; *skipped* where none did.
+
+    Keep it from being directly after the task that asks, which skips what is; its trigger rule is NotifyRunOperator's.
+
+    Args:
+        registered: what RegisterModelOperator returned (templated).
+        promoted: what PromoteModelOperator returned (templated).
+        promote_task_ids: the tasks whose failing it tells.
+    """
+
+    template_fields: Sequence[str] = (*TellOperator.template_fields, "registered", "promoted")
+
+    def __init__(
+        self,
+        *,
+        registered: Any,
+        promoted: Any,
+        promote_task_ids: Sequence[str] = ("approve", "promote"),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.registered = registered
+        self.promoted = promoted
+        self.promote_task_ids = tuple(promote_task_ids)
+
+    def execute(self, context: Context) -> None:
+        """Send who decided what.
+
+        Raises:
+            AirflowSkipException: nobody was asked; or no token and no connection.
+            AirflowFailException, AirflowException: as NotifyRunOperator.
+        """
+        if not (self.registered or {}).get("asks"):
+            raise AirflowSkipException("nobody was asked to approve a version")
+        about, answer = self._about(context), read_answer(Path(self.run_dir))
+        place = self._place(about)
+        tasks = [
+            task for task in self._failed(context, self._states(context), ()) if task.task_id in self.promote_task_ids
+        ]
+        if tasks:
+            message = failed(about, tasks, mention=mention_of(self.mention))
+        elif self.promoted:
+            message = promoted(about, str(self.promoted["said"]), answer)
+        else:
+            message = refused(about, str(self.registered["version"]), self._champion(about), answer)
+        self._log(message)
+        with told_to_task(place.thread.channel if place.thread else self.channel):
+            place.post(message, broadcast=True)
+        told = place.thread.failures if place.thread else ()
+        place.keep(asks=None, failures=(*told, *(task.name for task in tasks)))

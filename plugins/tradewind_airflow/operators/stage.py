@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
@@ -18,18 +19,19 @@ from requests.exceptions import RequestException
 from setproctitle import getproctitle
 
 from tradewind.config import RunConfig
-from tradewind.errors import TemporaryError, UserError
-from tradewind.faults import told_to_user
+from tradewind.errors import UserError
 from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
-from tradewind.recipes import resolve
 from tradewind.results import STAGES, Stage, StageResult
+from tradewind.reuse.code import package_digest
 from tradewind.run_dir import RunDir
-from tradewind.shard import WHOLE, Shard
+from tradewind.shard import DIVIDED, WHOLE, Shard
+from tradewind_airflow import macros
+from tradewind_airflow.asked import Asked
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
-from tradewind_airflow.containers.launch import container_job, in_container
+from tradewind_airflow.containers.launch import container_job, image_id, in_container
 from tradewind_airflow.containers.mounts import (
     answers_environment,
     cache_environment,
@@ -37,10 +39,14 @@ from tradewind_airflow.containers.mounts import (
     models_environment,
 )
 from tradewind_airflow.containers.retry import has_retry, retry_follows
+from tradewind_airflow.finished import finished_result
 from tradewind_airflow.gpu_choice import GpuChoice
-from tradewind_airflow.gpus import POOL_VARIABLE, inventory
+from tradewind_airflow.gpus import gpu_pool
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
+from tradewind_airflow.skipped import skipped_stages
+from tradewind_airflow.standing import standing_or_made
 from tradewind_airflow.stop_request import StopRequest
+from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -59,6 +65,10 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     The task's XCom is the stage's `StageResult` as JSON, read from the `result.json` that the stage
     published, never from its log. A stage that the recipe turned off makes the task *skipped*.
 
+    After a ConfigureRunOperator it goes by what that one resolved, and runs nothing where an earlier run
+    of the DAG made the same of the same (`cached`); a stage that the run leaves out is *skipped*, and the
+    newest earlier result that fits stands in for it.
+
     A container outlives the loss of its worker: the retry finds and follows it. It ends within
     seconds when the task is cleared or marked otherwise. A subprocess ends with its worker.
 
@@ -70,7 +80,9 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         overrides: settings that differ from the recipe's, by dotted key (templated).
         run_dir: the run's folder (templated); all stages of a run share it.
         image: container image that holds `tradewind`; None for a subprocess (templated).
-        shard: `2/8`, the part of `extract` that this task does; None: the whole.
+        shard: `2/8`, the part of `extract` that this task does, or which of how many trials of `finetune` it is; None:
+            the whole.
+        models_dir: the models whose champion `evaluate` compares with (templated); None: those of the DAG.
         gpus: how many GPUs the task has for itself; 0: none is visible to it. They are chosen when
             the task runs; until enough are free it waits.
         cpus: a limit in cores, of a container only.
@@ -86,9 +98,11 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     """
 
     template_fields: Sequence[str] = (
-        *DockerOperator.template_fields, "recipe", "data", "seed", "overrides", "run_dir",
+        *DockerOperator.template_fields, "recipe", "data", "seed", "overrides", "run_dir", "models_dir",
     )  # fmt: skip
     external_id_key = "tradewind_container"
+    mapped_stage: ClassVar[Stage | None] = None
+    """The stage that its mapped tasks do together; None: each is for itself, and none of them is that stage."""
 
     def __init__(
         self,
@@ -101,6 +115,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
         image: str | None = None,
         shard: str | None = None,
+        models_dir: str | None = None,
         gpus: int = 0,
         cpus: float | None = None,
         memory: str | None = None,
@@ -110,8 +125,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     ) -> None:
         if refused := sorted(_NOT_TAKEN & set(kwargs)):
             raise TypeError(f"StageOperator takes no {refused[0]}; see its own arguments (env, memory, gpus, ...)")
-        if shard is not None and stage != "extract":
-            raise TypeError(f"shard divides the stage extract, not {stage}")
+        if shard is not None and stage not in DIVIDED:
+            raise TypeError(f"shard divides the stages {' and '.join(DIVIDED)}, not {stage}")
         if stage not in STAGES:
             raise ValueError(f"stage {stage!r} is unknown; stages are {', '.join(STAGES)}")
         if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
@@ -121,10 +136,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         stated = {*kwargs, *(kwargs.get("default_args") or {})}
         if "trigger_rule" not in stated:
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
-        pool = os.environ.get(POOL_VARIABLE)
-        if gpus and pool and not {"pool", "pool_slots"} & stated:
-            # No more than there are: Airflow lets such a task wait for ever, and here it is to fail with a reason.
-            kwargs |= {"pool": pool, "pool_slots": min(gpus, len(inventory()) or gpus)}
+        if not {"pool", "pool_slots"} & stated:
+            kwargs |= gpu_pool(gpus)
         super().__init__(
             image=image or "", mem_limit=memory, environment=dict(env or {}), mount_tmp_dir=False, **kwargs
         )
@@ -136,6 +149,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         self.seed = seed
         self.overrides = dict(overrides or {})
         self.run_dir = run_dir
+        self.models_dir = models_dir
         self.gpus = gpus
         self.cpu_limit = cpus
         self.secrets = dict(secrets or {})
@@ -151,29 +165,21 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         Raises:
             AirflowFailException: a fault that no retry can mend, named in one line.
             AirflowException: the stage ended otherwise without a result; a retry resumes it.
-            AirflowSkipException: the recipe turned the stage off.
+            AirflowSkipException: the recipe turned the stage off, or the run leaves it out.
         """
         self._ti = context["ti"]
         self._stop = StopRequest()
         identity = Identity.of(context)
         run_dir = RunDir(Path(self.run_dir))
-        try:
-            choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
-            config = resolve(self.recipe, self.data, _seed(self.seed), self.overrides)
-            if self.image:
-                self._run_container(run_dir, config, identity, choice, context)
-            else:
-                self._run_subprocess(run_dir, config, identity, choice)
-            result = self._published(run_dir, identity.job_id)
-        except TemporaryError as error:
-            raise AirflowException(str(error)) from error
-        except (DockerException, RequestException) as error:
-            raise AirflowException(f"the Docker engine: {' '.join(str(error).split())}") from error
-        except (UserError, OSError) as error:
-            told = told_to_user(error, run_dir.path)
-            if told is None:
-                raise
-            raise AirflowFailException(str(told)) from error
+        with told(run_dir.path), _engine_told():
+            asked = Asked.of(
+                run_dir, identity.job_id, recipe=self.recipe, data=self.data, seed=self.seed, overrides=self.overrides
+            )
+            result = standing_or_made(
+                self.stage, asked, run_dir, identity, shard=self.shard, models=self._models(identity),
+                skipped=skipped_stages(context, run_dir), code=self._code,
+                make=lambda: self._made(asked.config, run_dir, identity, context),
+            )  # fmt: skip
         if result.status == "skipped":
             raise AirflowSkipException(result.reason)
         return result.model_dump(mode="json")
@@ -249,6 +255,21 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         """The name of the stage's folder in the run."""
         return self.shard.folder(self.stage)
 
+    def _made(self, config: RunConfig, run_dir: RunDir, identity: Identity, context: Context) -> StageResult:
+        choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
+        if self.image:
+            self._run_container(run_dir, config, identity, choice, context)
+        else:
+            self._run_subprocess(run_dir, config, identity, choice)
+        return finished_result(run_dir, self._folder, self.stage, job_id=identity.job_id, task_id=self._finished_try)
+
+    def _models(self, identity: Identity) -> Path:
+        return Path(self.models_dir or macros.models_dir(identity.dag_id))
+
+    def _code(self) -> str:
+        """By what the stage is made: two images, or two states of the package, do not make the same."""
+        return image_id(self) if self.image else package_digest()
+
     def _write_config(self, run_dir: RunDir, config: RunConfig) -> Path:
         # The stage itself makes it the run's, once it holds the run directory's lock.
         run_dir.path.mkdir(parents=True, exist_ok=True)
@@ -273,6 +294,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             config,
             shard=self.shard,
             config_file=config_file,
+            models=self._models(identity),
             choice=choice,
             cpus=self.cpu_limit,
             secrets=self._all_secrets(),
@@ -302,7 +324,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         environment = {
             **cache_environment(model_cache()),
             **answers_environment(self.stage),
-            **models_environment(self.stage, identity.dag_id),
+            **models_environment(self.stage, self._models(identity)),
             **self.environment,
             **self._all_secrets(),
             **identity.environment(),
@@ -320,22 +342,6 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         if ended.returncode != 0:
             raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {ended.why()}")
 
-    def _published(self, run_dir: RunDir, job_id: str) -> StageResult:
-        """The result that the try which just ended left; UserError where it is not that."""
-        path = run_dir.result_file(self._folder)
-        if path.exists() and path.stat().st_uid != os.geteuid():
-            raise UserError(
-                f"{path}: written by user {path.stat().st_uid}, but the worker is user {os.geteuid()} and could "
-                "not clear it; leave `user` to the operator"
-            )
-        result = run_dir.result(self._folder)
-        if (result.job_id, result.task_id, result.stage) != (job_id, self._finished_try, self.stage):
-            raise UserError(
-                f"{path}: is of {result.job_id} {result.task_id}, not of {job_id} {self._finished_try}; "
-                "the stage ended without publishing: does the image run `tradewind`?"
-            )
-        return result
-
     def _log_line(self, line: str) -> None:
         """A line of the stage's, at the level it begins with."""
         level, _, text = line.partition(" ")
@@ -343,8 +349,9 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         self.log.log(numbers.get(level, logging.INFO), "%s", text if level in numbers else line)
 
 
-def _seed(seed: str | int) -> int:
+@contextmanager
+def _engine_told() -> Iterator[None]:
     try:
-        return int(seed)
-    except (TypeError, ValueError):
-        raise UserError(f"seed: '{seed}' is not a whole number; give one from 0 to {2**32 - 1}") from None
+        yield
+    except (DockerException, RequestException) as error:
+        raise AirflowException(f"the Docker engine: {' '.join(str(error).split())}") from error

@@ -18,6 +18,7 @@ from tradewind.registry.register import NothingToRegister, register
 from tradewind.registry.store import Registry
 from tradewind.registry.version import Version
 from tradewind.results import Artifact, Stage
+from tradewind.run_dir import RunDir
 
 
 def _everything(folder: Path) -> dict[str, str]:
@@ -128,6 +129,52 @@ def test_a_cleared_registration_does_not_undo_a_rollback(registry: Registry, nig
     again = register(registry, run, who="test")
     assert (again.version.name, again.champion, again.asks, again.taken_back) == ("v2", False, False, _TAKEN_BACK)
     assert registry.champion_name() == "v1"
+
+
+def _as(status: str, run: RunDir, *stages: Stage, source: str = "one") -> RunDir:
+    """The run with these stages taken from another."""
+    for stage in stages:
+        taken = run.result(stage).model_copy(update={"status": status, "source_run": source, "reason": "elsewhere"})
+        run.result_file(stage).write_text(taken.model_dump_json())
+    return run
+
+
+@pytest.mark.parametrize("status", ["cached", "skipped"])
+def test_a_run_that_made_nothing_new_registers_nothing(registry: Registry, tmp_path: Path, status: str) -> None:
+    register(registry, finished_run(tmp_path / "one"), who="test")
+    run = _as(status, finished_run(tmp_path / "two"), "prepare", "finetune", "evaluate", "report")
+    with pytest.raises(NothingToRegister) as raised:
+        register(registry, run, who="test")
+    assert str(raised.value) == "nothing new: this run's model is v1, made by run one"
+    assert registry.names() == ["v1"]
+
+
+def test_an_earlier_run_s_model_that_no_version_has_is_registered(registry: Registry, tmp_path: Path) -> None:
+    """The run that made it did not come to its registration."""
+    run = _as("cached", finished_run(tmp_path / "two"), "prepare", "finetune", "evaluate", "report")
+    assert register(registry, run, who="test").champion
+    assert register(registry, run, who="test").version.name == "v1"  # cleared
+
+
+def test_an_earlier_run_s_model_that_was_compared_anew_is_registered(
+    registry: Registry, night: Night, tmp_path: Path
+) -> None:
+    night()
+    better = night(weights="better")
+    rollback(registry, who="a human", why="it swears")
+    run = finished_run(tmp_path / "run", champion=registry.champion(), weights="better")
+    again = register(registry, _as("cached", run, "prepare", "finetune"), who="test")
+    assert again.version.name == "v3"
+    assert again.version.record.model_sha256 == better.version.record.model_sha256
+    assert not again.champion
+
+
+def test_the_champion_s_own_weights_are_not_promoted_over_it(registry: Registry, tmp_path: Path) -> None:
+    """A cleared training may come to the same model; evaluate does not compare it with itself then."""
+    register(registry, finished_run(tmp_path / "one"), who="test")
+    again = register(registry, finished_run(tmp_path / "two"), who="test")
+    assert again.version.record.decision.reasons == ("its weights are those of the champion, v1",)
+    assert (again.version.name, registry.champion_name()) == ("v2", "v1")
 
 
 _TAKEN_BACK = (

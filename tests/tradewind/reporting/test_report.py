@@ -128,6 +128,31 @@ def test_the_page_is_one_file_with_three_plots_and_escapes_what_documents_say(
     assert "cannot judge this language" in page
 
 
+def test_the_table_of_stages_tells_what_was_made_cached_skipped_or_turned_off(
+    report: Report, predictions: list[dict[str, Any]]
+) -> None:
+    common: dict[str, Any] = {"seconds": 1.0, "resumed_from_step": None, "metrics": {}}
+    stood_in = "skipped on request; the result of run night-1 stands in for it"
+    stages = (
+        StageSummary(stage="prepare", status="cached", reason=None, source_run="night-2", **common),
+        StageSummary(stage="adapt", status="skipped", reason="adapt.enabled is false in the recipe", **common),
+        StageSummary(stage="finetune", status="skipped", reason=stood_in, source_run="night-1", **common),
+        StageSummary(stage="evaluate", status="success", reason=None, **common),
+    )
+    told = report.model_copy(update={"stages": stages})
+    expected = [
+        ("prepare", "cached (from run night-2)", ""),
+        ("adapt", "skipped", "adapt.enabled is false in the recipe"),
+        ("finetune", "skipped", stood_in),
+        ("evaluate", "made", ""),
+    ]
+    lines = markdown(told).splitlines()
+    page = html(told, predictions, CURVES)
+    for stage, outcome, reason in expected:
+        assert f"| {stage} | {outcome} | 1.0 | {reason} |" in lines
+        assert f'<td>{stage}</td><td>{outcome}</td><td class="number">1.0</td><td class="soft">{reason}</td>' in page
+
+
 def test_the_page_has_no_judge_and_no_champion_where_there_are_none(
     report: Report, predictions: list[dict[str, Any]]
 ) -> None:

@@ -60,6 +60,14 @@ def test_a_folder_of_data_files_is_read_with_columns_of_its_own(tmp_path: Path, 
     assert {record.source for record in found.records} == {"term"}
 
 
+def test_a_trial_reads_no_more_rows_of_a_dataset(tmp_path: Path) -> None:
+    """What is beyond is not fetched, so nothing is told of it."""
+    datasets.Dataset.from_dict(PAIRS).save_to_disk(tmp_path / "saved")
+    found = read_documents(tmp_path, DataConfig(datasets=(DatasetConfig(path="saved"),), max_records=1))
+    assert _answers(found) == ["Free on board."]
+    assert [file.entries for file in found.files] == [1]
+
+
 def test_a_dataset_may_hold_pairs_and_terms(tmp_path: Path) -> None:
     rows = [["Q?", "A", None, ""], [None, None, "T", "D."], [None] * 4]
     columns = dict(zip(("question", "answer", "term", "description"), zip(*rows, strict=True), strict=True))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tradewind.files import sha256_of
+from tradewind.progress import CURVE, read_curve
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +99,8 @@ def test_final_weights_equal_those_of_an_uninterrupted_run(
     for weights in ("model/model.safetensors", "adapter/adapter_model.safetensors"):
         assert sha256_of(tmp_path / "finetune" / weights) == sha256_of(uninterrupted / "finetune" / weights)
     assert not (tmp_path / ".finetune.work").exists()
+    # The page's curve has each step once, those of the killed try up to its checkpoint among them.
+    assert read_curve(tmp_path / "finetune" / CURVE) == read_curve(uninterrupted / "finetune" / "log.jsonl")
 
 
 def test_a_checkpoint_of_other_settings_is_not_gone_on_from(tmp_path: Path, recipe: Path, korean_samples: Path) -> None:

@@ -203,10 +203,11 @@ def test_a_stop_that_comes_before_the_start_leaves_no_container(
     reached, go_on = tmp_path / "reached", tmp_path / "go_on"
     real = image.have_image
 
-    def have_image(*args: Any, **kwargs: Any) -> None:
-        real(*args, **kwargs)
+    def have_image(*args: Any, **kwargs: Any) -> str:
+        found = real(*args, **kwargs)
         reached.touch()
         wait_for(go_on.exists, "the test goes on")
+        return found
 
     monkeypatch.setattr(launch, "have_image", have_image)
     task = attempt(stage())

@@ -8,17 +8,21 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from markdown_it import MarkdownIt
 
 from finished_run import HOSTILE, finished_run
 from hub_server import HubServer
+from tradewind.recipes import resolve
 from tradewind.registry.promotion import rollback
 from tradewind.registry.store import Registry
 from tradewind.reporting.contract import read_report
+from tradewind.run_settings import RunSettings, write_settings
 from tradewind_airflow.operators.promotion import (
     ApprovePromotionOperator,
     PromoteModelOperator,
@@ -59,7 +63,7 @@ def test_an_equal_model_is_kept_and_the_reason_told(
     registry: Registry, tmp_path: Path, context: dict[str, Any]
 ) -> None:
     _register(registry, finished_run(tmp_path / "one").path, context)
-    equal = finished_run(tmp_path / "two", gain=0.0, champion=registry.champion()).path
+    equal = finished_run(tmp_path / "two", gain=0.0, champion=registry.champion(), weights="two").path
     xcom = _register(registry, equal, context)
     assert (xcom["promoted"], xcom["let_through"], xcom["asks"], xcom["predecessor"]) == (False, False, False, "v1")
     assert xcom["said"].startswith(
@@ -85,7 +89,8 @@ def test_a_run_without_a_model_is_skipped_with_the_reason(
     registry: Registry, tmp_path: Path, context: dict[str, Any]
 ) -> None:
     run = finished_run(tmp_path / "run")
-    off = run.result("finetune").model_copy(update={"status": "skipped", "reason": "finetune.enabled is false"})
+    changes = {"status": "skipped", "reason": "finetune.enabled is false", "outputs": {}}
+    off = run.result("finetune").model_copy(update=changes)
     run.result_file("finetune").write_text(off.model_dump_json())
     with pytest.raises(AirflowSkipException, match=r"finetune was skipped: finetune.enabled is false"):
         _register(registry, run.path, context)
@@ -100,6 +105,48 @@ def test_a_fault_of_the_run_fails_the_task_in_one_line(
     (run.published("finetune") / "model" / "model.safetensors").write_text("spoilt")
     with pytest.raises(AirflowFailException, match="is not what finetune published"):
         _register(registry, run.path, context)
+
+
+def test_a_run_that_leaves_registration_out_is_skipped(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    run = finished_run(tmp_path / "run")
+    settings = RunSettings(
+        job_id=f"trade_qa/{context['run_id']}", config=resolve("tiny", "embedded:en"), skip=("register",),
+        version="1", resolved_at="2026-11-20T02:00:00+00:00",
+    )  # fmt: skip
+    write_settings(run, settings)
+    with pytest.raises(AirflowSkipException, match="register: left out on request"):
+        _register(registry, run.path, context)
+    write_settings(run, settings.model_copy(update={"job_id": "trade_qa/another"}))
+    assert _register(registry, run.path, context)["version"] == "v1"
+
+
+def test_the_finished_model_is_an_asset_with_its_scores(
+    registry: Registry, tmp_path: Path, context: dict[str, Any]
+) -> None:
+    model, event = Asset("trade_qa.model"), SimpleNamespace(extra={})
+    context["outlet_events"] = {model: event}
+    run = finished_run(tmp_path / "run", overrides=APPROVAL)
+    registered = _register(registry, run.path, context, outlets=[model])
+    facts = json.loads(json.dumps(event.extra))
+    record = registry.version("v1").record
+    assert (facts["version"], facts["is_champion"], facts["verdict"]) == ("v1", False, record.verdict)
+    assert (facts["model_sha256"], facts["run"]) == (record.model_sha256, "run")
+    assert Path(facts["model"]) == registry.version("v1").model
+    first = facts["scores"][0]
+    group = read_report(registry.version("v1").path / "report.json").scores.groups[0]
+    headline = group.metric(group.headline)
+    gain = headline.comparisons["base"]
+    assert (first["difference"], first["low"], first["high"]) == (gain.difference, gain.low, gain.high)
+    assert (first["kind"], first["metric"], first["n"]) == (group.kind, headline.metric, headline.scored)
+    assert first["tuned"] == headline.mean["tuned"]
+
+    promote = PromoteModelOperator(
+        task_id="promote", registered=registered, models_dir=str(registry.path), outlets=[model]
+    )
+    promote.execute(context)  # type: ignore[arg-type]
+    assert event.extra == facts | {"is_champion": True}
 
 
 def test_registration_goes_on_after_a_skipped_report_unless_the_dag_says_otherwise() -> None:

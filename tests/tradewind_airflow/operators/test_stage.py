@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,9 +14,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 import tradewind
-from tradewind.errors import UserError
 from tradewind.results import StageResult
-from tradewind.run_dir import RunDir
 from tradewind_airflow.operators.gemma import GemmaAdaptOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
 from tradewind_airflow.operators.qa import QAConversionOperator
 from tradewind_airflow.operators.report import ReportOperator
@@ -204,47 +201,6 @@ def test_tasks_with_gpus_queue_in_their_own_pool_where_one_is_named(
 def test_without_a_pool_of_gpus_all_queue_together() -> None:
     operator = GemmaAdaptOperator(task_id="adapt", gpus=2)
     assert (operator.pool, operator.pool_slots) == ("default_pool", 1)
-
-
-def _published_by(folder: Path, *, job: str | None, task: str | None, stage: Any = "adapt") -> Path:
-    result = StageResult(
-        job_id=job, task_id=task, stage=stage, started_at="now", seconds=1, seed=1, config={}, versions={}
-    )
-    (folder / "adapt").mkdir()
-    (folder / "adapt/result.json").write_text(result.model_dump_json(), encoding="utf-8")
-    return folder / "adapt/result.json"
-
-
-def _read_as(folder: Path, job: str, task: str) -> StageResult:
-    operator = GemmaAdaptOperator(task_id="adapt")
-    operator._finished_try = task
-    return operator._published(RunDir(folder), job)
-
-
-def test_the_result_of_this_very_try_is_taken(tmp_path: Path) -> None:
-    _published_by(tmp_path, job="d/r", task="adapt/2")
-    assert _read_as(tmp_path, "d/r", "adapt/2").stage == "adapt"
-
-
-@pytest.mark.parametrize(
-    "other",
-    [{"job": "d/r0"}, {"task": "adapt/1"}, {"task": "prepare/2"}, {"job": None, "task": None}, {"stage": "prepare"}],
-)
-def test_a_result_that_another_try_left_is_not_taken_for_this_ones(tmp_path: Path, other: dict[str, Any]) -> None:
-    path = _published_by(tmp_path, **{"job": "d/r", "task": "adapt/2"} | other)
-    with pytest.raises(UserError, match="the stage ended without publishing") as caught:
-        _read_as(tmp_path, "d/r", "adapt/2")
-    assert str(caught.value).startswith(f"{path}: is of ")
-    assert "not of d/r adapt/2" in str(caught.value)
-
-
-def test_a_result_that_the_worker_could_not_clear_is_told(tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can give a file to another user")
-    path = _published_by(tmp_path, job="d/r", task="adapt/2")
-    os.chown(path, 1234, 1234)
-    with pytest.raises(UserError, match="written by user 1234, but the worker is user 0"):
-        _read_as(tmp_path, "d/r", "adapt/2")
 
 
 @pytest.mark.parametrize(

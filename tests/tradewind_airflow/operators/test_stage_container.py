@@ -16,6 +16,9 @@ import tradewind
 from container_fixtures import MakeStage, StartTry
 from engine import Engine
 from tradewind.files import sha256_of
+from tradewind.recipes import resolve
+from tradewind.run_dir import RunDir
+from tradewind.run_settings import RunSettings, write_settings
 
 pytestmark = pytest.mark.slow
 SECRET = "hf-marker-4711"
@@ -33,6 +36,32 @@ def test_the_result_is_the_subprocess_modes_result(
     assert value["config"] == beside["config"]
     assert in_containers.containers() == []
     assert (tmp_path / "run/prepare/result.json").stat().st_uid == os.getuid()
+
+
+def test_the_same_image_need_not_make_it_again_and_another_one_does(
+    stage: MakeStage, first_try: dict[str, Any], tmp_path: Path, in_containers: Engine
+) -> None:
+    def night(name: str, image: str) -> dict[str, Any]:
+        run = RunDir(tmp_path / "runs" / "trade_qa" / name)
+        given = {"recipe": "tiny", "data": "embedded:en", "seed": 1}
+        now = "2026-11-20T02:00:00+00:00"
+        config = resolve("tiny", "embedded:en", 1)
+        write_settings(
+            run,
+            RunSettings(job_id="trade_qa/manual__1", config=config, params=given, version="1", resolved_at=now),
+        )
+        return dict(stage(run_dir=str(run.path), image=image, **given).execute(first_try))
+
+    assert night("first", engines.BASE_IMAGE)["status"] == "success"
+    in_containers.cli.tag(engines.BASE_IMAGE, "known-under-another-name", "latest")
+    second = night("second", "known-under-another-name:latest")
+    assert (second["status"], second["source_run"]) == ("cached", "first")
+    made = in_containers.cli.create_container(engines.BASE_IMAGE, "true", labels={"changed": "yes"})
+    try:
+        in_containers.cli.commit(made["Id"], "changed", "latest")
+    finally:
+        in_containers.cli.remove_container(made["Id"])
+    assert night("third", "changed:latest")["status"] == "success"
 
 
 def test_its_lines_come_while_it_runs(busy: MakeStage, attempt: StartTry, live: Any, tmp_path: Path) -> None:

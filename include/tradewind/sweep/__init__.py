@@ -1,0 +1,1 @@
+"""A small sweep: the same fine-tuning with several settings, of which the best goes on."""

@@ -1,0 +1,1 @@
+"""The messages of a run, a module each: what is said, and in which order."""

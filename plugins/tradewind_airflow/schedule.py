@@ -1,0 +1,90 @@
+"""When a pipeline runs by itself, as the deployment's environment says."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk.exceptions import AirflowTimetableInvalid
+from pendulum.tz.exceptions import InvalidTimezone
+
+from tradewind.errors import UserError
+from tradewind_airflow.timetable import EndingCronTimetable
+
+SCHEDULE, TIMEZONE = "TRADEWIND_SCHEDULE", "TRADEWIND_TIMEZONE"
+START, RUNS = "TRADEWIND_START_DATE", "TRADEWIND_MAX_RUNS"
+_NONE = "none"
+_MOST_RUNS = 1000
+
+
+def schedule(asset: Asset, *, cron: str, timezone: str) -> dict[str, Any]:
+    """A DAG's `schedule` and `start_date`: at the times of a cron expression, and at each event of `asset`.
+
+    `TRADEWIND_SCHEDULE` (a cron expression; `none`: at events only) and `TRADEWIND_TIMEZONE` replace the arguments.
+    From `TRADEWIND_START_DATE` on; after `TRADEWIND_MAX_RUNS` times of the clock only events are left.
+
+    Raises:
+        UserError: one line that names the variable.
+    """
+    cron = _stated(SCHEDULE) or cron
+    zone = _zone(_stated(TIMEZONE) or timezone)
+    start, runs = _start(zone), _runs()
+    if runs is not None and start is None:
+        raise UserError(f"{RUNS}: is counted from {START}, which is not set; set it to a date such as 2026-12-01")
+    dates = {} if start is None else {"start_date": start}
+    if cron == _NONE:
+        if runs is not None:
+            raise UserError(f"{RUNS}: counts the times of {SCHEDULE}, which is {_NONE}; unset one of them")
+        return dates | {"schedule": [asset]}
+    _check_cron(cron)
+    # No time at all: else Airflow makes up for a slot that was missed by less than a tenth of the time between two.
+    clock: Any = CronTriggerTimetable(cron, timezone=zone, run_immediately=timedelta())
+    if start is not None and runs is not None:
+        clock = EndingCronTimetable.counted(cron, timezone=zone, start=start, runs=runs)
+    return dates | {"schedule": AssetOrTimeSchedule(timetable=clock, assets=[asset])}
+
+
+def _stated(name: str) -> str | None:
+    return (os.environ.get(name) or "").strip() or None
+
+
+def _check_cron(cron: str) -> None:
+    clock = CronTriggerTimetable(cron, timezone="UTC")  # which knows @daily and the like
+    try:
+        clock.validate()
+        is_cron = len(clock.expression.split()) == 5
+    except AirflowTimetableInvalid:
+        is_cron = False
+    if not is_cron:
+        raise UserError(
+            f"{SCHEDULE}: '{cron}' is no cron expression; write five fields such as '0 2 * * *', or {_NONE}"
+        )
+
+
+def _zone(name: str) -> Any:
+    try:
+        return pendulum.timezone(name)
+    except (InvalidTimezone, ValueError, OSError):
+        raise UserError(f"{TIMEZONE}: '{name}' is no time zone; write one such as Asia/Seoul or UTC") from None
+
+
+def _start(zone: Any) -> pendulum.DateTime | None:
+    stated = _stated(START)
+    if stated is None:
+        return None
+    try:
+        return pendulum.instance(datetime.fromisoformat(stated), tz=zone)
+    except ValueError:
+        raise UserError(f"{START}: '{stated}' is no date; write one such as 2026-12-01 or 2026-12-01T02:00") from None
+
+
+def _runs() -> int | None:
+    stated = _stated(RUNS)
+    if stated is None:
+        return None
+    if not (stated.isascii() and stated.isdigit() and 1 <= int(stated) <= _MOST_RUNS):
+        raise UserError(f"{RUNS}: '{stated}' is not a whole number from 1 to {_MOST_RUNS}")
+    return int(stated)

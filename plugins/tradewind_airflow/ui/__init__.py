@@ -1,0 +1,1 @@
+"""Tradewind's pages in Airflow: a FastAPI application that the API server mounts below `/tradewind`."""

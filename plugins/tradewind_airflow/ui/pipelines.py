@@ -1,0 +1,27 @@
+"""Which pipelines there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import APIRouter, Depends
+
+from tradewind_airflow.macros import home
+from tradewind_airflow.ui.access import may_read_runs, reads_any_runs
+
+router = APIRouter()
+
+
+@router.get("/api/pipelines", dependencies=[Depends(reads_any_runs)])
+def pipelines(user: GetUserDep) -> dict[str, Any]:
+    """The DAGs that have runs of Tradewind and whose runs the user may read."""
+    folder = home() / "runs"
+    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    return {
+        "pipelines": [
+            {"dag_id": path.name, "runs": sum(1 for _ in path.iterdir())}
+            for path in found
+            if may_read_runs(user, path.name)
+        ]
+    }
