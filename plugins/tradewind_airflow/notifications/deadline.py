@@ -7,7 +7,9 @@ and sees the runs' folder, which the triggerer need not.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -73,14 +75,15 @@ def tell_late(
         mention=mention, folders=about.folders,
     )  # fmt: skip
     asks = place.thread.asks if place.thread else None
-    place.post(late(about, hours, progress=_progress(folder), asks=asks, mention=mention), broadcast=True)
+    progress, silent = _progress(folder)
+    place.post(late(about, hours, progress=progress, silent=silent, asks=asks, mention=mention), broadcast=True)
 
 
-def _progress(folder: Path) -> Progress | None:
-    """Of the training that is under way."""
-    for file in sorted(folder.glob(f".*.work/{PROGRESS}"), key=lambda file: file.stat().st_mtime, reverse=True):
-        try:
-            return Progress.model_validate_json(file.read_bytes())
-        except (OSError, ValidationError):
-            continue
-    return None
+def _progress(folder: Path) -> tuple[Progress | None, float]:
+    """Of the training that wrote last, and how many seconds ago that was."""
+    found: list[tuple[float, Progress]] = []
+    for file in folder.glob(f".*.work/{PROGRESS}"):
+        with suppress(OSError, ValidationError):  # published since, or damaged
+            found.append((file.stat().st_mtime, Progress.model_validate_json(file.read_bytes())))
+    written_at, progress = max(found, key=lambda entry: entry[0], default=(0.0, None))
+    return progress, time.time() - written_at

@@ -72,13 +72,18 @@ def header(text: str) -> Block:
 
 def section(text: str) -> Block:
     """A paragraph of markup: whatever a document, a model or an error says in it went through `said`."""
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
+    return {"type": "section", "text": _markup(text)}
 
 
 def context(*texts: str | None) -> Block | None:
     """Small print, the parts apart; None where there are none."""
     found = " | ".join(filter(None, texts))
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(found, SECTION)}]} if found else None
+    return {"type": "context", "elements": [_markup(found)]} if found else None
+
+
+def _markup(text: str) -> dict[str, Any]:
+    """Read as it stands: `verbatim` keeps Slack from making mentions and links of `@here`, `#general` and addresses."""
+    return {"type": "mrkdwn", "text": cut(text, SECTION), "verbatim": True}
 
 
 def buttons(*labelled: tuple[str, str | None]) -> Block | None:

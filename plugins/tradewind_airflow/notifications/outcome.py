@@ -34,11 +34,16 @@ class Outcome:
 
     @property
     def nothing_new_since(self) -> str | None:
-        """The run whose model and scores stand here; None where this run made some of it."""
+        """The run whose model and scores stand here; None where this run made some of it.
+
+        None, too, where a stage was skipped on request: what stands in for it is of then, not of today's documents.
+        """
         those = [result for result in self.results if result.stage in _MODEL_STAGES]
         sources = {result.stage: result.source_run for result in those if result.status == "cached"}
-        made = any(result.status == "success" for result in those)
-        return None if made or "finetune" not in sources else sources.get("evaluate", sources["finetune"])
+        other = any(
+            result.status == "success" or (result.status == "skipped" and result.source_run) for result in those
+        )
+        return None if other or "finetune" not in sources else sources.get("evaluate", sources["finetune"])
 
     def seconds(self) -> float:
         """What the stages took that this run itself made."""

@@ -11,6 +11,8 @@ from tradewind_airflow.notifications.errors import read_error
 from tradewind_airflow.notifications.links import task_link
 
 NO_WORD = "ended without a word; killed, perhaps out of memory"
+NOT_SEEN = "its log says why"
+"""Where the run's folder, which holds the errors, is not seen from here."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,13 @@ def failed_tasks(
         but: those that only tell.
     """
     keys = [_split(key, order) for key, state in states.items() if state == "failed"]
-    found = []
+    found, silent = [], NO_WORD if run_dir.is_dir() else NOT_SEEN
     for task_id, map_index in sorted(keys, key=lambda key: (_place(key[0], order), key[1] or 0)):
         if task_id in but:
             continue
         error = read_error(run_dir, task_id, map_index)
         link = task_link(dag_id, run_id, task_id, map_index, error.try_number if error else None)
-        found.append(FailedTask(task_id, map_index, error.line if error else NO_WORD, link))
+        found.append(FailedTask(task_id, map_index, error.line if error else silent, link))
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,16 @@ def test_a_late_run_is_told_with_what_its_training_does(
             buttons(Open_the_run=PAGE),
         ],
     }
+
+
+def test_a_training_that_has_been_silent_for_long_is_said_to_be_so(slack: SlackServer, night: Night) -> None:
+    """It may have failed, hang, or wait to be tried again: how much time it has left then nobody knows."""
+    file = night.path / ".finetune.work" / "progress.json"
+    file.parent.mkdir(parents=True)
+    write_atomically(file, PROGRESS.model_dump_json())
+    os.utime(file, times=(time.time() - 3 * 3600,) * 2)
+    run_callback()
+    assert slack.messages[0]["blocks"][1] == section("finetune was at step 120 of 400; its last word came 3 h ago.")
 
 
 def test_a_run_that_waits_for_an_approval_is_told_as_that(slack: SlackServer, night: Night) -> None:

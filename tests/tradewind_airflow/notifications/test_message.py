@@ -58,6 +58,16 @@ def test_slack_takes_it_however_long_it_is(
     assert ("attachments" in slack.messages[0]) is takes_tables
 
 
+def test_slack_makes_nothing_of_a_plain_text_by_itself(report: Report) -> None:
+    """Else `@here` and `#general` of a document would become a mention and a link: what the texts do not escape."""
+    found = [block.get("text") for message in _huge(report, "@here") for block in message.blocks]
+    found += [element for message in _huge(report, "@here") for block in message.blocks
+              for element in block.get("elements", ())]  # fmt: skip
+    marked = [text for text in found if text and text["type"] == "mrkdwn"]
+    assert marked
+    assert all(text["verbatim"] is True for text in marked)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_cutting_leaves_every_entity_whole(report: Report, count: int) -> None:
     found = [text for message in _huge(report, "y" * count + "<" * 5000) for text in _markdown(message)]

@@ -205,6 +205,17 @@ def test_nothing_new_is_one_short_message(slack: SlackServer, night: Night, tmp_
     assert slack.shared == []
 
 
+def test_a_stage_that_was_skipped_on_request_is_no_unchanged_one(slack: SlackServer, night: Night) -> None:
+    """What stands in for it was made of the documents of then: nobody looked at those of today."""
+    night.scored()
+    night.standing("cached", "finetune", "evaluate", "report")
+    night.standing("skipped", "prepare")
+    night.ended(prepare="skipped", register="skipped")
+    notify(night)
+    assert slack.messages[0]["text"] == "tiny: better"
+    assert "same documents" not in json.dumps(slack.messages)
+
+
 def test_a_wish_for_approval_says_why_and_leads_to_the_question(slack: SlackServer, night: Night) -> None:
     night.scored()
     night.ended(approve="awaiting_input")
@@ -379,6 +390,36 @@ def test_nothing_of_a_hostile_report_gets_out(slack: SlackServer, night: Night, 
     notify(night, registered=ASKS | {"version": _EVIL, "reasons": [_EVIL] * 9})
     assert len(slack.messages) == 2
     _holds_no_harm(json.dumps(slack.messages, ensure_ascii=False))
+
+
+_SAID = 'He said "it is fine" and it\'s all of the document, to the last word of the very last page'
+
+
+@pytest.mark.parametrize("line", [f"no answer in {_SAID!r}", f"no answer in {_SAID!r}" * 40, f"{_SAID!r:.70}…"])
+def test_what_an_error_quotes_at_length_stays_in_the_house(slack: SlackServer, night: Night, line: str) -> None:
+    """Whatever quotation marks are in it, also where its end is cut off."""
+    night.ended()
+    night.failed("prepare", ValueError(line))
+    notify(night)
+    sent = json.dumps(slack.messages)
+    assert "prepare failed" in sent
+    assert "document" not in sent.replace("documents", "")
+
+
+def test_many_long_errors_leave_every_link_whole(
+    slack: SlackServer, night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"https://airflow.example/{'deployments/' * 20}night")
+    night.ended()
+    for index in range(9):
+        night.failed("extract", RuntimeError("x" * 600), map_index=index)
+    notify(night, mention="<@U1>")
+    text = slack.messages[0]["blocks"][1]["text"]["text"]
+    assert len(text) <= 3000
+    lines = [line for line in text.splitlines() if line.startswith("*extract")]
+    assert lines
+    assert all(line.endswith("|log>)") for line in lines)
+    assert text.endswith(f"… and {9 - len(lines)} more")
 
 
 def _holds_no_harm(sent: str) -> None:

@@ -13,7 +13,9 @@ from tradewind_airflow.notifications.scrub import SECRET, mask, scrub
 @pytest.mark.parametrize(
     "secret",
     ["xoxb-12345-67890-abcDEF", "xapp-1-A0-123", "hf_abcdefGHIJ", "sk-proj-0123456789", "ghp_0123456789abcdefXYZ",
-     "AKIAIOSFODNN7EXAMPLE", "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl",
+     "AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE", "AIzaSyA1234567890abcdefghijklmnopqrstuv", "ya29.a0AfH6SMBabc",
+     "npm_0123456789abcdefghijABCDEFGHIJ012345", "pypi-AgEIcHlwaS5vcmcabcdef", "gsk_0123456789abcdef0123",
+     "nvapi-0123456789abcdef-XYZ", "sk_live_0123456789abcdef", "eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.c2lnbmF0dXJl",
      "https://hooks.slack.com/services/T0/B0/abc",
      "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"],
 )  # fmt: skip
@@ -33,10 +35,28 @@ def test_what_looks_like_a_secret_is_gone(secret: str, around: str) -> None:
         ('{"api_key": "abcdef123"}', f'{{"api_key": "{SECRET}"}}'),
         ("postgresql://anna:geheim@db.example/x", "postgresql://db.example/x"),
         ("https://anna@hub.example/org/model?x=1", "https://hub.example/org/model?x=1"),
+        ("postgresql://anna:ge/he@im@db.example/x", "postgresql://db.example/x"),
+        (
+            "http://localhost:8080/@anna/x, https://x.example/pkg@1.2",
+            "http://localhost:8080/@anna/x, https://x.example/pkg@1.2",
+        ),
+        ("UID=sa;PWD=Sommer99;pass=winter77", f"UID=sa;PWD={SECRET};pass={SECRET}"),
+        ("token=abc, password='a b c' and on", f"token={SECRET}, password='{SECRET}' and on"),
+        ("passphrase: correcthorse", f"passphrase: {SECRET}"),
+        ("AccountName=x;AccountKey=YWJj1234==;y", f"AccountName=x;AccountKey={SECRET};y"),
+        ("https://b.example/k?sv=1&sig=abc%2Bdef&x=1", f"https://b.example/k?sv=1&sig={SECRET}&x=1"),
+        ("https://b.example/k?X-Amz-Signature=0123abcd", f"https://b.example/k?X-Amz-Signature={SECRET}"),
+        ("docker login --password hunter2 -u x", f"docker login --password {SECRET} -u x"),
+        ("['docker', '--token', 'hunter2', 'x']", f"['docker', '--token', '{SECRET}', 'x']"),
+        ("Cookie: session=0123abcd; other=1", f"Cookie: {SECRET}"),
         # The words of the trade stay what they are.
         ("a bearer document, a bearer instrument", "a bearer document, a bearer instrument"),
         ("max_new_tokens: 128, hit_token_limit 0.2", "max_new_tokens: 128, hit_token_limit 0.2"),
         ("risk-free, task-oriented, sk-", "risk-free, task-oriented, sk-"),
+        (
+            "AsiaPacificEconomicCooperation: 12 pass: nothing else",
+            "AsiaPacificEconomicCooperation: 12 pass: nothing else",
+        ),
     ],
 )
 def test_what_is_named_a_secret_is_gone_and_nothing_else(text: str, expected: str) -> None:
@@ -63,6 +83,12 @@ def test_secrets_of_this_environment_and_those_that_airflow_knows_are_gone(monke
         ("PATH=/usr/bin:/usr/local/bin", "PATH=bin:bin"),
         ("(/srv/무역/용어.json)", "(용어.json)"),
         ("/srv/a&b/c.json", "c.json"),
+        ("unix:///run/user/1000/podman.sock is away", "podman.sock is away"),
+        ("http+unix://%2Frun%2Fuser%2F1000%2Fpodman.sock/v1.40/info", "http+unix://podman.sock/v1.40/info"),
+        ("sqlite:////srv/airflow/airflow.db", "airflow.db"),
+        (r"\\?\C:\Users\anna\a.json", "a.json"),
+        ("~anna/docs/a.json, about ~3/4 of it", "a.json, about ~3/4 of it"),
+        ("docker run -v/srv/data:/data", "docker run -vdata:data"),
         ("read https://hub.example/org/model, not /srv/org/model", "read https://hub.example/org/model, not model"),
         ("prepare/rejected.jsonl says which; 30/4/6 won/tied/lost, and/or, 3 tokens/s",
          "prepare/rejected.jsonl says which; 30/4/6 won/tied/lost, and/or, 3 tokens/s"),
@@ -82,7 +108,10 @@ def test_characters_that_nobody_sees_are_gone() -> None:
     assert scrub("a\x00b\x1b[31mc\u202ed\u200be\r\nf\tg 무역") == "ab[31mcde\nf\tg 무역"
 
 
-@pytest.mark.parametrize("piece", ["/", "a/", "'", "//a:", "x@", "token=", "eyJ.", "<", "무", "-----BEGIN "])
+@pytest.mark.parametrize(
+    "piece",
+    ["/", "a/", "'", "//a:", "x@", "token=", "a://a:", "--token ", "password='", "eyJ.", "<", "무", "-----BEGIN "],
+)
 def test_a_hostile_text_takes_no_time(piece: str) -> None:
     began = time.perf_counter()
     scrub(piece * 5000)

@@ -86,6 +86,14 @@ def test_where_the_runs_folder_is_not_seen_the_states_decide(
     assert [message["channel"] for message in slack.messages] == ["#tradewind"] * tells
 
 
+def test_where_the_runs_folder_is_not_seen_nobody_is_said_to_have_been_killed(slack: SlackServer, night: Night) -> None:
+    """The error's line may well stand there."""
+    night.ended(finetune="failed", notify="failed")
+    assert not night.path.exists()
+    run_failed(night)
+    assert slack.messages[0]["blocks"][1] == section("*finetune* its log says why")
+
+
 def test_a_run_that_took_too_long_is_told_as_that(slack: SlackServer, night: Night) -> None:
     run_failed(night, "timed_out")
     assert slack.messages[0]["text"] == "tiny: the run failed"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tradewind_airflow.notifications.about import About
 from tradewind_airflow.notifications.links import run_link, run_name
 from tradewind_airflow.notifications.message import (
+    SECTION,
     Message,
     buttons,
     context,
@@ -22,7 +23,10 @@ from tradewind_airflow.notifications.scrub import scrub
 from tradewind_airflow.notifications.states import FailedTask
 
 _TASKS, _LINE, _QUOTED = 5, 400, 40
-_QUOTES = re.compile(r"(?<!\w)(['\"])((?:(?!\1).)+)\1")
+_ROOM = SECTION - 500
+"""For the tasks' lines; the rest is for a mention and what is said of those left out."""
+# Python escapes a mark inside of a quotation; of a text that was cut, its last quotation has no end.
+_QUOTES = re.compile(r"(?<!\w)(['\"])((?:\\.|(?!\1)[^\\])+)(?:\1|(?=…\Z))")
 _REASONS = {
     "timed_out": "the run's time limit has passed (dagrun_timeout)",
     "all_tasks_deadlocked": "no task can start any more (deadlock)",
@@ -46,14 +50,11 @@ def failed(
     """
     names = [task.name for task in tasks]
     what = f"{_and(names)} failed" if names else "the run failed"
-    log = [f" ({link('log', task.link)})" if task.link and len(tasks) > 1 else "" for task in tasks]
-    lines = [f"*{escape(task.name)}* {_line(task, about)}{at}" for task, at in zip(tasks, log, strict=True)][:_TASKS]
-    lines += [f"… and {len(tasks) - _TASKS} more"] if len(tasks) > _TASKS else []
     why = _REASONS.get(reason or "", "see the run's page" if not tasks else None)
     return message(
         f"{about.recipe}: {what}",
         header(f":x: {about.recipe}: {what}"),
-        section("\n".join([*([mention] if mention else []), *lines, *([why] if why else [])])),
+        section("\n".join([*([mention] if mention else []), *_lines(tasks, about), *([why] if why else [])])),
         context(
             f"not run: {escape(', '.join(waiting))}" if waiting else None,
             escape(scrub(f"run {run_name(about.run_id)}")),
@@ -64,6 +65,19 @@ def failed(
             ("Open the run", run_link(about.dag_id, about.run_id)),
         ),
     )
+
+
+def _lines(tasks: Sequence[FailedTask], about: About) -> list[str]:
+    """A line for each of the first, so many as fit whole: half a link would be no link."""
+    lines: list[str] = []
+    for task in tasks[:_TASKS]:
+        line = f"*{escape(task.name)}* {_line(task, about)}"
+        log = f" ({link('log', task.link)})" if task.link and len(tasks) > 1 else ""
+        if lines and sum(map(len, lines)) + len(line) + len(log) > _ROOM:
+            break
+        lines.append(f"{line}{log}" if len(line) + len(log) <= _ROOM else line)
+    left = len(tasks) - len(lines)
+    return [*lines, f"… and {left} more"] if left else lines
 
 
 def _line(task: FailedTask, about: About) -> str:

@@ -8,12 +8,16 @@ from tradewind_airflow.notifications.links import action_link, run_link, run_nam
 from tradewind_airflow.notifications.message import Message, buttons, context, header, message, said, section
 from tradewind_airflow.notifications.outcome import duration
 
+_SILENT = 900.0
+"""Seconds after which a training may be none any more: it failed, or hangs."""
+
 
 def late(
     about: About,
     hours: float,
     *,
     progress: Progress | None = None,
+    silent: float = 0.0,
     asks: str | None = None,
     approve_task_id: str = "approve",
     mention: str | None = None,
@@ -22,11 +26,17 @@ def late(
 
     Args:
         progress: of a training that is under way.
+        silent: how many seconds ago it said so.
         asks: the version that waits for an approval.
     """
     what = f"not finished after {duration(hours * 3600)}"
     if asks:
         why = f"{said(asks)} still waits for an approval; the next run may have to wait for it."
+    elif progress and silent > _SILENT:
+        why = (
+            f"{said(progress.stage)} was at step {progress.step} of {progress.max_steps}; "
+            f"its last word came {duration(silent)} ago."
+        )
     elif progress:
         left = f", about {duration(progress.seconds_left)} left" if progress.seconds_left else ""
         why = f"{said(progress.stage)} is at step {progress.step} of {progress.max_steps}{left}."
