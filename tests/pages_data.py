@@ -194,7 +194,8 @@ def training(step: int = 120, state: str = "running", **others: Any) -> Json:
         "started_at": "2026-11-20T02:04:00+00:00",
         "updated_at": datetime.now(UTC).isoformat(),
     }
-    return {"state": state, "training": True, "progress": progress, "curve": curve, "metrics": None, **others}
+    told = {"state": state, "training": True, "progress": progress, "silent_seconds": 2.0, "curve": curve}
+    return {**told, "metrics": None, **others}
 
 
 METRICS = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
@@ -13,6 +14,8 @@ from tradewind.results import Contract
 
 PROGRESS, CURVE = "progress.json", "curve.jsonl"
 """In the stage's work folder: the newest state; a line `{"step", "loss", "learning_rate"}` for each logging step."""
+_LINE, _LONGEST = 1000, 10_000
+"""Bytes of a line: more than a curve's have, and where one that is damaged is given up."""
 
 
 class Progress(Contract):
@@ -41,16 +44,37 @@ def read_progress(folder: Path) -> Progress | None:
         return None
 
 
-def read_curve(path: Path) -> list[dict[str, Any]]:
-    """Step, loss and learning rate of each line of a curve or of a trainer's log; a line half written is left out."""
+def read_curve(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """Step, loss and learning rate of each line of a curve or of a trainer's log; a damaged line is left out.
+
+    Args:
+        most: about so many lines are enough: of a long file no more are read, evenly over all of it, and its last.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            lines = list(_spread(file, size, most)) if most and size > most * _LINE else file.read().splitlines()
+    except OSError:
         return []
-    points = []
-    for line in lines:
-        with suppress(ValueError, KeyError, TypeError):
-            entry = json.loads(line)
-            rate = entry.get("learning_rate")
-            points.append({"step": entry["step"], "loss": entry["loss"], "learning_rate": rate})
-    return points
+    return [point for line in lines if (point := _point(line))]
+
+
+def _spread(file: BinaryIO, size: int, most: int) -> Iterator[bytes]:
+    end = 0
+    for at in range(most - 2):
+        file.seek(size * at // (most - 2))
+        if at:
+            file.readline(_LONGEST)  # the rest of a line
+        if file.tell() >= end:
+            yield file.readline(_LONGEST)
+            end = file.tell()
+    file.seek(max(end, size - 2 * _LINE))
+    yield from file.read(_LONGEST).splitlines()[-2:]  # the very last may be half written
+
+
+def _point(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+        return {"step": entry["step"], "loss": entry["loss"], "learning_rate": entry.get("learning_rate")}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 
 from tradewind_airflow.macros import home
 from tradewind_airflow.ui.access import may_read_runs, reads_any_runs
+from tradewind_airflow.ui.places import is_dag_id
 
 router = APIRouter()
 
@@ -17,7 +18,8 @@ router = APIRouter()
 def pipelines(user: GetUserDep) -> dict[str, Any]:
     """The DAGs that have runs of Tradewind and whose runs the user may read."""
     folder = home() / "runs"
-    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    there = folder.iterdir() if folder.is_dir() else ()
+    found = sorted(path for path in there if is_dag_id(path.name) and path.is_dir())
     return {
         "pipelines": [
             {"dag_id": path.name, "runs": sum(1 for _ in path.iterdir())}

@@ -16,8 +16,13 @@ _DAG_ID = re.compile(r"(?=.*[^.])[\w.-]{1,250}")  # Airflow's own rule, without 
 _SLUG = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")
 
 
+def is_dag_id(name: str) -> bool:
+    """Whether a DAG may be called so."""
+    return bool(_DAG_ID.fullmatch(name))
+
+
 def _checked_dag_id(dag_id: str) -> str:
-    if not _DAG_ID.fullmatch(dag_id):
+    if not is_dag_id(dag_id):
         raise HTTPException(404, "no such DAG")
     return dag_id
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Response
 
 from tradewind.errors import UserError
-from tradewind.progress import CURVE, read_curve, read_progress
+from tradewind.progress import CURVE, PROGRESS, read_curve, read_progress
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
 from tradewind_airflow.ui.access import TASKS
@@ -51,9 +54,17 @@ def _of_training(run_dir: RunDir, name: str, state: str | None) -> dict[str, Any
     found = read_progress(folder)
     return {
         "progress": found and found.model_dump(),
-        "curve": _thinned(read_curve(folder / curve)),
+        "silent_seconds": found and _seconds_since(folder / PROGRESS),
+        "curve": _thinned(read_curve(folder / curve, _POINTS)),
         "metrics": metrics,
     }
+
+
+def _seconds_since(file: Path) -> float | None:
+    """By this server's clock: the reader's may be wrong by minutes."""
+    with suppress(OSError):
+        return round(max(time.time() - file.stat().st_mtime, 0.0), 1)
+    return None
 
 
 def _metrics(run_dir: RunDir, name: str) -> dict[str, Any] | None:

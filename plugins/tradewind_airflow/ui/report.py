@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException
-from fastapi.responses import FileResponse
 
 from tradewind_airflow.ui.access import RUNS
 from tradewind_airflow.ui.headers import REPORT
+from tradewind_airflow.ui.inside import OpenedFile, open_inside
 from tradewind_airflow.ui.places import DagId, known_run
 
 router = APIRouter()
 
 
 @router.get("/api/report", dependencies=[RUNS])
-def report(dag_id: DagId, run_id: str) -> FileResponse:
+def report(dag_id: DagId, run_id: str) -> OpenedFile:
     """`report.html`, which the browser may draw and nothing else."""
-    path = known_run(dag_id, run_id).published("report") / "report.html"
-    if not path.is_file():
+    file = open_inside(known_run(dag_id, run_id).path, "report/report.html")
+    if file is None:
         raise HTTPException(404, "there is no report yet")
-    return FileResponse(path, headers={"content-security-policy": REPORT})
+    return OpenedFile(file, media_type="text/html", headers={"content-security-policy": REPORT})

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,6 +154,70 @@ def test_a_download_tells_its_size_and_goes_on_where_it_ended(run: RunDir, downl
     assert (part.status_code, part.content) == (206, content[1_000_000:])
     assert part.headers["content-range"] == f"bytes 1000000-{len(content) - 1}/{len(content)}"
     assert downloaded(path, headers={"Range": "bytes=9999999-"}).status_code == 416
+
+
+@pytest.mark.parametrize("grows", [1, 1_000_000])
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=1000-"}])
+def test_a_file_that_grows_comes_as_long_as_it_was_told_to_be(
+    client: Any, tmp_path: Path, grows: int, headers: dict[str, str]
+) -> None:
+    """Else the server breaks off: a log of a training that goes on could not be taken along."""
+    from fastapi import FastAPI
+    from starlette.testclient import TestClient
+
+    from tradewind_airflow.ui.inside import OpenedFile, open_inside
+
+    app, log = FastAPI(), tmp_path / "log.jsonl"
+    log.write_bytes(b"x" * 100_000)
+
+    @app.get("/")
+    def download() -> OpenedFile:
+        opened = open_inside(tmp_path, "log.jsonl")
+        assert opened
+        answer = OpenedFile(opened)
+        with log.open("ab") as file:
+            file.write(b"y" * grows)
+        return answer
+
+    answer = TestClient(app).get("/", headers=headers)
+    left = 99_000 if headers else 100_000
+    assert (answer.content, answer.headers["content-length"]) == (b"x" * left, str(left))
+
+
+@contextmanager
+def _meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """`work` over and over in another thread, as long as the context lasts."""
+    ended = threading.Event()
+
+    def on_and_on() -> None:
+        while not ended.is_set():
+            work()
+
+    thread = threading.Thread(target=on_and_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_file_that_becomes_a_link_while_it_is_looked_at_leads_nowhere(run: RunDir, downloaded: Any) -> None:
+    outside, name, beside = run.path.parent / "secret.txt", run.path / "file.txt", run.path / "beside"
+    outside.write_text(SECRET)
+    name.write_text("inside")
+
+    def swap() -> None:
+        beside.symlink_to(outside)
+        beside.replace(name)
+        beside.write_text("inside")
+        beside.replace(name)
+
+    with _meanwhile(swap):
+        answers = [downloaded("file.txt") for _ in range(400)]
+    assert {answer.status_code for answer in answers} <= {200, 404}
+    assert any(answer.text == "inside" for answer in answers)
+    assert not [answer for answer in answers if SECRET in answer.text]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,13 @@ def test_pipelines_are_those_that_may_be_read(home: Path, get: Any) -> None:
     for user, pipelines in expected.items():
         body = get("/tradewind/api/pipelines", user=user).json()
         assert [(found["dag_id"], found["runs"]) for found in body["pipelines"]] == pipelines
+
+
+def test_what_is_no_pipelines_folder_hides_none(home: Path, get: Any) -> None:
+    for name in ("trade_qa", "lost+found", os.fsdecode(b"no\xfftext")):
+        (home / "runs" / name / "a-run").mkdir(parents=True)
+    answer = get("/tradewind/api/pipelines")
+    assert (answer.status_code, answer.json()) == (200, {"pipelines": [{"dag_id": "trade_qa", "runs": 1}]})
 
 
 def test_without_any_run_there_is_no_pipeline(home: Path, get: Any) -> None:

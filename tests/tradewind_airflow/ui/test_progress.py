@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,7 +93,9 @@ def test_a_file_half_written_is_none(training: RunDir, shown: Any, damage: str) 
 
 def test_before_its_first_step_there_is_nothing(run: RunDir, triggered: Triggered, shown: Any) -> None:
     triggered(finetune="running")
-    assert shown() == {"state": "running", "training": True, "progress": None, "curve": [], "metrics": None}
+    assert shown() == {
+        "state": "running", "training": True, "progress": None, "silent_seconds": None, "curve": [], "metrics": None,
+    }  # fmt: skip
 
 
 def test_a_loss_that_is_no_number_is_null(training: RunDir, get: Any, shown: Any) -> None:
@@ -106,6 +110,35 @@ def test_a_long_curve_is_thinned_to_what_can_be_drawn(training: RunDir, shown: A
     assert len(steps) <= 1000
     assert steps == sorted(steps)
     assert (steps[0] <= 25, steps[-1]) == (True, 25_000)
+
+
+def test_a_very_long_curve_is_not_read_whole(training: RunDir, shown: Any) -> None:
+    """The page asks every three seconds."""
+    lines = (f'{{"step": {at}, "loss": 1.5, "learning_rate": 0.0001}}\n' for at in range(1, 1_000_001))
+    (training.work("finetune") / CURVE).write_text("".join(lines) + '{"step": 1000001, "lo')
+    began = time.perf_counter()
+    steps = [point["step"] for point in shown()["curve"]]
+    assert time.perf_counter() - began < 1
+    assert 500 < len(steps) <= 1000
+    assert steps == sorted(set(steps))
+    assert (steps[0] < 2000, steps[-1]) == (True, 1_000_000)
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"\0\0\0\n", b"5\n", b"[1]\n", b"null\n", b'"text"\n', b"{}\n"])
+def test_a_damaged_line_costs_no_other(training: RunDir, shown: Any, damage: bytes) -> None:
+    curve = training.work("finetune") / CURVE
+    first, second = curve.read_bytes().splitlines(keepends=True)
+    curve.write_bytes(first + damage + second)
+    assert [point["step"] for point in shown()["curve"]] == [1, 2]
+
+
+def test_how_long_it_is_silent_is_by_the_servers_clock(training: RunDir, shown: Any) -> None:
+    """A reader's own may be wrong by minutes."""
+    assert 0 <= shown()["silent_seconds"] < 60
+    os.utime(training.work("finetune") / PROGRESS, times=(time.time() - 600,) * 2)
+    assert 600 <= shown()["silent_seconds"] < 660
+    os.utime(training.work("finetune") / PROGRESS, times=(time.time() + 600,) * 2)
+    assert shown()["silent_seconds"] == 0
 
 
 def test_a_task_that_trains_nothing_says_so(run: RunDir, triggered: Triggered, shown: Any) -> None:

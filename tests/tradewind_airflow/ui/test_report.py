@@ -99,3 +99,14 @@ def test_a_foreign_dag_has_no_report(home: Any, get: Any) -> None:
     answer = get(REPORT, dag_id="foreign", run_id=RUN_ID)
     assert answer.status_code == 404
     assert answer.json()["detail"].startswith("no run of Tradewind")
+
+
+def test_a_report_that_is_a_link_to_elsewhere_is_none(run: RunDir, get: Any) -> None:
+    secret = run.path.parent / "secret.html"
+    secret.write_text("nothing of this may be seen")
+    file = run.published("report") / "report.html"
+    for target in (secret, run.published("report") / "gone.html"):
+        file.unlink()
+        file.symlink_to(target)
+        answer = get(REPORT, dag_id=DAG_ID, run_id=RUN_ID)
+        assert (answer.status_code, answer.json()) == (404, {"detail": "there is no report yet"})

@@ -66,7 +66,7 @@ async function load() {
 
 function show(found, ended) {
   const { state, progress, metrics } = found;
-  setText(byId("words"), stateWords(state, progress));
+  setText(byId("words"), stateWords(state, found.silent_seconds));
   byId("meter").replaceChildren(...(progress ? [meterOf(progress, state)] : []));
   byId("figures").replaceChildren(...(progress ? [termList(figures(progress, ended))] : []));
   curve = found.curve.filter((row) => isNumber(row.step) && isNumber(row.loss));
@@ -104,7 +104,7 @@ function meterOf(progress, state) {
 /** A screen reader hears of the state, and of every tenth part; each step would drown all else. */
 function tell({ state, progress }) {
   if (!shown) return;
-  if (shown.state !== state) return announce(stateWords(state, null));
+  if (shown.state !== state) return announce(stateWords(state));
   const tenth = (of) => (of ? Math.floor(share(of) / 10) : 0);
   if (tenth(progress) > tenth(shown.progress))
     announce(`${tenth(progress) * 10} percent done, loss ${figure(progress.loss)}.`);

@@ -21,11 +21,10 @@ const ENDED = new Set(["success", "failed", "skipped", "upstream_failed", "remov
 
 export const hasEnded = (state) => ENDED.has(state);
 
-export function stateWords(state, progress, now = Date.now()) {
+/** `silent`: how many seconds ago it last wrote, by the server's clock. */
+export function stateWords(state, silent = 0) {
   const words = STATES[state] ?? "It is under way.";
-  if (state !== "running" || !progress) return words;
-  const silent = (now - Date.parse(progress.updated_at)) / 1000;
-  return silent > QUIET ? `${words} Its last word came ${duration(silent)} ago.` : words;
+  return state === "running" && silent > QUIET ? `${words} Its last word came ${duration(silent)} ago.` : words;
 }
 
 /** Of 100. */

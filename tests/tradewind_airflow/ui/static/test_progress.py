@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -84,11 +86,15 @@ def test_reader_who_chose_a_step_keeps_it(training: Page, server: PagesServer) -
 
 
 def test_silent_training_is_noticed(training: Page, server: PagesServer) -> None:
-    quiet = data.training()
-    quiet["progress"]["updated_at"] = "2020-01-01T00:00:00+00:00"
-    server.answer("progress", 200, quiet)
+    server.answer("progress", 200, data.training(silent_seconds=600.0))
     training.clock.run_for(3_000)
-    expect(training.get_by_text("Its last word came")).to_be_visible()
+    expect(training.get_by_text("Its last word came 10 min 00 s ago")).to_be_visible()
+
+
+def test_a_clock_of_the_readers_that_is_fast_makes_no_training_silent(page: Page, server: PagesServer) -> None:
+    page.clock.install(time=datetime.now(UTC) + timedelta(hours=1))
+    page.goto(server.page("progress", task_id="finetune"))
+    expect(page.locator("#words")).to_have_text("It is running.")
 
 
 def test_training_on_cpu_that_has_not_logged_yet(page: Page, server: PagesServer) -> None:
