@@ -69,6 +69,7 @@ class PagesServer:
 
     def __init__(self, runs: int = 30, port: int = 0) -> None:
         self.answers = canned(runs)
+        self.report = data.REPORT
         self.patch: Answer = lambda _: (200, {"task_instances": [], "total_entries": 0})
         """Of Airflow's own API."""
         self.calls: list[Call] = []
@@ -125,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _data(self, name: str, path: str, query: Query) -> None:
         self._pages.calls.append(Call("GET", path, query, None))
         if name == "report":
-            self._send(200, TYPES[".html"], data.REPORT.encode(), {"Content-Security-Policy": data.REPORT_POLICY})
+            self._send(
+                200, TYPES[".html"], self._pages.report.encode(), {"Content-Security-Policy": data.REPORT_POLICY}
+            )
         elif name == "files/download":
             self._send(200, "text/plain", b"one file", {"Content-Disposition": "attachment"})
         else:

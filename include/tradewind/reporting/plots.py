@@ -22,6 +22,8 @@ COLOURS = {"base": "#999999", "adapted": "#56B4E9", "tuned": "#D55E00", "champio
 _SOURCES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 _BINS_PER_DECADE = 12
 _PANELS = 3  # side by side
+_INKS = {"#000000": "currentColor", "#ffffff": "var(--paper)"}
+"""Black and white as the page has them, light or dark: page.css."""
 _LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}  # readable where the floor runs
 _STYLE = {
     "font.family": "sans-serif",
@@ -212,4 +214,7 @@ def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    text = text[text.index("<svg") :]
+    for drawn, of_page in _INKS.items():
+        text = text.replace(drawn, of_page)
+    return text
