@@ -21,6 +21,7 @@ from tradewind.run_dir import RunDir
 from tradewind.scores import Scores
 
 _QUESTION = ("kind", "language", "question", "answer", "record_id", "fact_id", "source")
+_BY_MODEL = ("answers", "hit_token_limit", "scores")
 _AS = ("base", "tuned")  # what the first and the second run's model stand for
 
 
@@ -64,13 +65,19 @@ def _read(path: Path) -> EvaluatedRun:
             raise UserError(f"{file}: no such file; name a run's folder whose stage 'evaluate' has run")
     try:
         scores = Scores.model_validate_json((folder / "scores.json").read_bytes())
-        rows = read_jsonl(folder / "predictions.jsonl")
-        predictions = {str(row["id"]): row for row in rows}
+        predictions = {str(row["id"]): _checked(row) for row in read_jsonl(folder / "predictions.jsonl")}
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder}: was not written by this version; run the stage 'evaluate' again") from error
     if not predictions:
         raise UserError(f"{folder / 'predictions.jsonl'}: holds no question")
     return EvaluatedRun(run_dir.path, read_config(run_dir.config_file), scores, predictions)
+
+
+def _checked(row: dict[str, Any]) -> dict[str, Any]:
+    """The row; KeyError or TypeError where it is none of a prediction."""
+    if not all(isinstance(row[name], dict) for name in _BY_MODEL):
+        raise TypeError("no prediction")
+    return row
 
 
 def _check_same_measure(one: EvaluatedRun, other: EvaluatedRun) -> None:

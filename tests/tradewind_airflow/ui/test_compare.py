@@ -51,6 +51,17 @@ def test_a_run_that_evaluated_nothing_says_so(home: Path, runs: tuple[Path, Path
     assert answer.json()["detail"].startswith("empty/evaluate/predictions.jsonl: no such file")
 
 
+@pytest.mark.parametrize("line", ['{"id": "1"}', '{"id": "1", "answers": 5, "scores": []}', "[1]", "5", "\xff", "{"])
+def test_damaged_predictions_are_told_and_no_fault_of_the_servers(
+    home: Path, runs: tuple[Path, Path], get: Any, line: str
+) -> None:
+    for run in runs:
+        (run / "evaluate" / "predictions.jsonl").write_bytes(f"{line}\n".encode("latin-1"))
+    answer = get(COMPARE, dag_id=DAG_ID, first="first-1", second="second-2")
+    assert answer.status_code == 409
+    assert "was not written by this version" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     "name", ["..", ".", "../trade_qa/first-1", "/etc", "first-1/evaluate", "nowhere", "", ".hidden", "a\0b", "x" * 500]
 )

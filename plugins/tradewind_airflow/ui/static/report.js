@@ -78,13 +78,22 @@ function showReport(run) {
     framed = null;
     return;
   }
-  const other = run.report_of && run.report_of !== run.run;
-  setText(byId("report-note"), other ? `Nothing new since run ${run.report_of}: this is its report.` : "");
   const stage = run.stages.find((one) => one.stage === "report");
+  setText(byId("report-note"), whose(run, stage));
   const version = JSON.stringify([run.report_of, stage && [outcomeOf(stage, run).word, stage.seconds]]);
   if (framed === version) return;
   framed = version;
   // A new frame rather than a new address: the back button then leaves the page, not the report before.
   const frame = { src: dataUrl("report", ids), sandbox: "", title: `Report of run ${run.run_id}`, class: "report" };
   byId("report").replaceChildren(make("iframe", frame));
+}
+
+/** The report of an earlier try stands there until the new one is made. */
+function whose(run, stage) {
+  if (stage && !["success", "skipped"].includes(stage.state))
+    return "This is the report of an earlier try: the stage “report” has not made a new one.";
+  if (!run.report_of || run.report_of === run.run) return "";
+  return stage?.outcome === "skipped"
+    ? `The stage “report” was skipped: this is the report of run ${run.report_of}.`
+    : `Nothing new since run ${run.report_of}: this is its report.`;
 }

@@ -165,6 +165,26 @@ def test_nothing_new_names_the_run_whose_report_it_is(page: Page, server: PagesS
     expect(page.locator("iframe")).to_be_visible()
 
 
+def test_report_that_stands_in_for_a_skipped_one_is_not_called_nothing_new(page: Page, server: PagesServer) -> None:
+    stages = [data.stage("report", "skipped", outcome="skipped", source_run=data.EARLIER)]
+    server.answer("run", 200, data.run_ended() | {"report_of": data.EARLIER, "stages": stages})
+    page.goto(server.page("report"))
+    expect(page.locator("#report-note")).to_have_text(
+        f"The stage “report” was skipped: this is the report of run {data.EARLIER}."
+    )
+
+
+def test_report_of_an_earlier_try_is_said_to_be_that(page: Page, server: PagesServer) -> None:
+    """A cleared run shows it until the new one stands there."""
+    server.answer("run", 200, data.run_going_on(has_report=True, report_of=data.RUN))
+    page.goto(server.page("report"))
+    expect(page.locator("#report-note")).to_contain_text("of an earlier try")
+    server.answer("run", 200, data.run_ended())
+    page.goto(server.page("report"))
+    expect(page.locator("iframe.report")).to_be_visible()
+    expect(page.locator("#report-note")).to_have_text("")
+
+
 @pytest.mark.parametrize(
     ("run", "words"),
     [
