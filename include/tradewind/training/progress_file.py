@@ -57,6 +57,14 @@ class ProgressFile(TrainerCallback):
         if logs and "loss" in logs:
             self._write(state, logs, lambda: self._add(_point(state.global_step, logs)))
 
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
+    ) -> None:
+        """The last step, which is logged only where it is one of `logging_steps`."""
+        del args, control, kwargs
+        last: dict[str, Any] = next((entry for entry in reversed(state.log_history) if "loss" in entry), {})
+        self._write(state, last, lambda: None)
+
     def _add(self, line: str) -> None:
         with (self.work / CURVE).open("a", encoding="utf-8") as file:
             file.write(line)

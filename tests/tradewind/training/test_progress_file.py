@@ -73,7 +73,13 @@ class _Trainer:
 
     def log(self, step: int, **logs: float) -> None:
         self.state.global_step, self.state.epoch = step, step / 10
+        self.state.log_history.append({**logs, "step": step})
         self.callback.on_log(self.arguments, self.state, TrainerControl(), logs=dict(logs))
+
+    def end(self, step: int) -> None:
+        """The trainer's sums come last, without a loss."""
+        self.log(step, train_runtime=1.0)
+        self.callback.on_train_end(self.arguments, self.state, TrainerControl())
 
 
 def _progress(work: Path) -> Progress:
@@ -109,6 +115,16 @@ def test_the_time_left_is_of_this_process_own_pace(tmp_path: Path, monkeypatch: 
     trainer.log(60, loss=1.0, num_tokens=4000)
     found = _progress(tmp_path)
     assert (found.seconds_left, found.tokens_per_second) == (80.0, 200.0)  # 40 steps of 2 s
+
+
+def test_a_training_that_is_done_says_so_where_its_last_step_was_not_logged(tmp_path: Path) -> None:
+    """Else the page showed a model that is ready at 95 %."""
+    trainer = _Trainer(tmp_path).begin()
+    trainer.log(95, loss=1.5, learning_rate=0.1)
+    trainer.end(100)
+    found = _progress(tmp_path)
+    assert (found.step, found.max_steps, found.loss, found.seconds_left) == (100, 100, 1.5, 0.0)
+    assert [point["step"] for point in read_jsonl(tmp_path / CURVE)] == [95]
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
