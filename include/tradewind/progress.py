@@ -39,7 +39,8 @@ class Progress(Contract):
 def read_progress(folder: Path) -> Progress | None:
     """`progress.json` of a stage's folder; None where there is none that can be read."""
     try:
-        return Progress.model_validate_json((folder / PROGRESS).read_bytes())
+        with (folder / PROGRESS).open("rb") as file:
+            return Progress.model_validate_json(file.read(_LONGEST))
     except (OSError, ValidationError):
         return None
 

@@ -144,7 +144,7 @@ class SlackPlace:
         Args:
             seen: what the picture shows, for who cannot see it.
         """
-        if self.thread is None or not picture.is_file():
+        if self.thread is None or picture.is_symlink() or not picture.is_file():
             return
         upload = {"file": str(picture), "filename": picture.name, "title": self._clean(title), "alt_txt": seen}
         try:

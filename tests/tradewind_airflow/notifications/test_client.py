@@ -130,6 +130,18 @@ def test_a_picture_that_cannot_be_sent_is_told_in_the_log_only(
     assert "scores.png is not in Slack: thread_not_found" in caplog.text
 
 
+def test_a_picture_that_is_a_link_to_elsewhere_stays_in_the_house(slack: SlackServer, tmp_path: Path) -> None:
+    run_dir, secret = tmp_path / "run", tmp_path / "secret.txt"
+    secret.write_text("nothing of this may go out")
+    run_dir.mkdir()
+    (run_dir / "scores.png").symlink_to(secret)
+    place = SlackPlace(run_dir, channel="#general")
+    place.post(message("it is done", section("done")))
+    place.share(run_dir / "scores.png", "scores", "a plot")
+    assert slack.shared == []
+    assert slack.uploads == {}
+
+
 def test_a_full_disk_does_not_hinder_what_is_told(
     slack: SlackServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

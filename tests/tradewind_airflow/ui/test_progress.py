@@ -116,12 +116,19 @@ def test_a_very_long_curve_is_not_read_whole(training: RunDir, shown: Any) -> No
     """The page asks every three seconds."""
     lines = (f'{{"step": {at}, "loss": 1.5, "learning_rate": 0.0001}}\n' for at in range(1, 1_000_001))
     (training.work("finetune") / CURVE).write_text("".join(lines) + '{"step": 1000001, "lo')
-    began = time.perf_counter()
+    began = time.process_time()
     steps = [point["step"] for point in shown()["curve"]]
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 0.5
     assert 500 < len(steps) <= 1000
     assert steps == sorted(set(steps))
     assert (steps[0] < 2000, steps[-1]) == (True, 1_000_000)
+
+
+def test_a_progress_file_that_is_none_is_not_read_whole(training: RunDir, shown: Any) -> None:
+    (training.work("finetune") / PROGRESS).write_text(json.dumps({"stage": "x" * 100_000_000}))
+    began = time.process_time()
+    assert shown()["progress"] is None
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"\0\0\0\n", b"5\n", b"[1]\n", b"null\n", b'"text"\n', b"{}\n"])
