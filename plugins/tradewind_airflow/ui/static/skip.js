@@ -1,8 +1,8 @@
 // Skipping a stage: asked once more in the page, then told to Airflow's own API, which checks the right.
 
-import { taskUrl } from "./address.js";
+import { dataUrl, taskUrl } from "./address.js";
 import { announce, byId, setText } from "./dom.js";
-import { patchJson } from "./fetching.js";
+import { getJson, patchJson } from "./fetching.js";
 
 const WORDS = {
   401: "You are logged out: reload Airflow's page to log in again.",
@@ -23,6 +23,8 @@ export function askToSkip(run, stage, done) {
     yes.disabled = true;
     setText(byId("confirm-failure"), "");
     try {
+      const ended = await endOf(run, stage);
+      if (ended) return setText(byId("confirm-failure"), `It has ended meanwhile: ${ended}.`);
       await patchJson(taskUrl(run.dag_id, run.run_id, stage.task_id), { new_state: "skipped" });
     } catch (failure) {
       if (failure.status === undefined) throw failure;
@@ -36,6 +38,13 @@ export function askToSkip(run, stage, done) {
   };
   dialog.showModal();
   no.focus();
+}
+
+/** The state of a stage that has come to its end since it was drawn: Airflow would make even a success a skipped one. */
+async function endOf(run, { task_id: id }) {
+  const { stages } = await getJson(dataUrl("run", { dag_id: run.dag_id, run_id: run.run_id }));
+  const now = stages.find((one) => one.task_id === id);
+  return now && !now.skippable && now.state !== "skipped" ? now.state : null;
 }
 
 function question(stage) {

@@ -136,6 +136,15 @@ def test_refused_skip_says_why_and_can_be_tried_again(
     expect(going_on.get_by_role("dialog")).to_be_hidden()
 
 
+def test_stage_that_has_ended_while_it_was_asked_about_is_left_as_it_is(going_on: Page, server: PagesServer) -> None:
+    """Airflow would make a success a skipped one, and what follows go by an older result."""
+    going_on.get_by_role("button", name="Skip finetune").click()
+    server.answer("run", 200, data.run_ended())
+    going_on.get_by_role("button", name="Skip it").click()
+    expect(going_on.get_by_role("alert")).to_contain_text("It has ended meanwhile: success.")
+    assert [call for call in server.calls if call.method == "PATCH"] == []
+
+
 def test_who_may_not_edit_sees_why_the_buttons_are_off(page: Page, server: PagesServer) -> None:
     server.answer("run", 200, data.run_going_on(may_edit=False))
     page.goto(server.page("report"))
