@@ -61,7 +61,7 @@ def score_bars(scores: Scores) -> str:
         axes.set_ylabel("mean score")
         axes.grid(visible=False, axis="x")
         figure.legend(loc="outside upper center", ncols=len(scores.models) + 1, frameon=False)
-        return _svg(figure)
+        return _svg(figure, "Mean scores by kind of question and model")
 
 
 def score_picture(scores: Scores) -> bytes:
@@ -132,7 +132,7 @@ def distributions(scores: Scores, predictions: Sequence[Mapping[str, Any]]) -> s
             axes.set_xlim(-0.6, len(scores.models) - 0.4)
         for row in panels:
             row[0].set_ylabel("score of an item")
-        return _svg(figure)
+        return _svg(figure, "Spread of the items' scores by kind of question and model")
 
 
 def grade_histogram(scores: Scores) -> str:
@@ -150,7 +150,7 @@ def grade_histogram(scores: Scores) -> str:
         axes.set_ylabel("answers")
         axes.grid(visible=False, axis="x")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
-        return _svg(figure)
+        return _svg(figure, "How many answers of each model have which grade")
 
 
 def loss_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -164,7 +164,7 @@ def loss_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
             axes.set_xlabel("step")
             axes.set_ylim(bottom=0)
         panels[0].set_ylabel("training loss")
-        return _svg(figure)
+        return _svg(figure, "Training loss by step")
 
 
 def length_histograms(lengths: Mapping[str, Mapping[str, Mapping[int, int]]]) -> str:
@@ -201,7 +201,7 @@ def length_histograms(lengths: Mapping[str, Mapping[str, Mapping[int, int]]]) ->
         panels[0].set_ylabel("pairs")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(_SOURCES), frameon=False)
-        return _svg(figure)
+        return _svg(figure, "How many texts are how long, by field and source")
 
 
 def _group_names(scores: Scores) -> list[str]:
@@ -210,11 +210,12 @@ def _group_names(scores: Scores) -> list[str]:
     ]
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure, name: str) -> str:
+    """`name` is for who does not see it; its figures stand in the page's tables."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    text = text[text.index("<svg") :]
+    text = text[text.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{name}"', 1)
     for drawn, of_page in _INKS.items():
         text = text.replace(drawn, of_page)
     return text

@@ -11,7 +11,10 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 import pages_data as data
 from pages_server import PagesServer
+from prepared_rows import prepared_rows, write_rows
+from tradewind.recipes import resolve
 from tradewind.reporting.contract import Report
+from tradewind.reporting.dataset_card import write_dataset_card
 from tradewind.reporting.render import html
 
 Scheme = Literal["light", "dark"]
@@ -72,3 +75,41 @@ def test_in_the_tab_it_follows_what_the_reader_chose_in_airflow(
     expect(inner.get_by_role("heading", name="Scores")).to_be_visible()
     ground = inner.locator("body").evaluate("(body) => getComputedStyle(body).backgroundColor")
     assert (ground == "rgb(255, 255, 255)") is (chosen == "light")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_data_sets_card_is_as_legible(page: Page, tmp_path: Path, scheme: Scheme) -> None:
+    prepare = write_rows(tmp_path / "prepare", prepared_rows())
+    config = resolve("tiny", "documents", seed=7)
+    write_dataset_card(prepare, tmp_path, title="Trade", config=config, accounting={"entries": 12})
+    page.emulate_media(color_scheme=scheme)
+    page.set_content((tmp_path / "dataset_card.html").read_text())
+    found = page.evaluate(CONTRAST)
+    assert found["checked"] > 60
+    assert found["weak"] == []
+    assert {"rgb(0, 0, 0)", "rgb(255, 255, 255)"}.isdisjoint(page.evaluate(MARKS))
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_hangs_over_the_edge_of_a_phone(page: Page, shown: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.set_content(shown)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_scrolls_sideways_is_in_reach_of_the_keyboard(page: Page, shown: str) -> None:
+    """Charts and tables that are wider than a phone."""
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.set_content(shown)
+    wide = page.locator(".scroll").evaluate_all(
+        "(all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => [one.tabIndex, one.ariaLabel])"
+    )
+    assert len(wide) > 3
+    assert all(index == 0 and name for index, name in wide), wide
+
+
+def test_charts_are_named_for_who_does_not_see_them(page: Page, shown: str) -> None:
+    charts = page.locator("body")
+    page.set_content(shown)
+    assert charts.get_by_role("img").count() == page.locator("svg").count() > 2
+    assert all(name for name in page.locator("svg").evaluate_all("(all) => all.map((one) => one.ariaLabel)"))
