@@ -81,9 +81,12 @@ class SlackFailureNotifier(BaseNotifier):
         if _is_told(place.thread, tasks, states.get(self.notify_task_id), reason):
             log.info("the failure was told by %s", self.notify_task_id)
             return
+        if place.thread is not None and place.thread.told and states.get(self.notify_task_id) == "success":
+            tasks = [task for task in tasks if task.name not in place.thread.failures]  # the rest is known
         waiting = [task_id for task_id in not_run(states, order) if task_id not in but]
         place.post(failed(about, tasks, waiting=waiting, mention=mention, reason=reason), broadcast=True)
-        place.keep(told=True, failures=tuple(task.name for task in tasks))
+        known = place.thread.failures if place.thread else ()
+        place.keep(told=True, failures=tuple(dict.fromkeys((*known, *(task.name for task in tasks)))))
 
 
 def _is_told(thread: Thread | None, tasks: Sequence[FailedTask], notify: str | None, reason: str) -> bool:

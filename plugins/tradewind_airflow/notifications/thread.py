@@ -25,7 +25,7 @@ class Thread(Contract):
     told: bool = False
     """Whether `notify` said how the run ended."""
     failures: tuple[str, ...] = ()
-    """The failed tasks that were named."""
+    """The failed tasks that were named, and those that the run did without."""
     asks: str | None = None
     """The version that waits for an approval."""
 

@@ -89,10 +89,11 @@ class NotifyRunOperator(TellOperator):
         waiting = [task_id for task_id in not_run(states, task_order(context)) if task_id not in self.tell_task_ids]
         forgiven = [task_id for task_id, after in self.done_without.items() if states.get(after) == "success"]
         tasks = self._failed(context, states, (*self.tell_task_ids, *forgiven))
+        spared = tuple(task.name for task in self._failed(context, states, ()) if task.task_id in forgiven)
         if tasks or waiting:  # the latter alone where a task that tells has others after it
             tasks = tasks or self._failed(context, states, ())
             self._send(place, failed(about, tasks, waiting=waiting, mention=mention_of(self.mention)))
-            place.keep(told=True, failures=tuple(task.name for task in tasks))
+            place.keep(told=True, failures=(*spared, *(task.name for task in tasks)))
             return
         outcome = Outcome.read(Path(self.run_dir), about.job_id)
         if (since := outcome.nothing_new_since) and not self.registered:
@@ -102,7 +103,7 @@ class NotifyRunOperator(TellOperator):
             self._send(place, nothing_scored(about, reasons or ["no stage left a result"]))
         else:
             self._send_result(context, place, about, outcome, report)
-        place.keep(told=True)
+        place.keep(told=True, failures=spared)
 
     def _send_result(self, context: Context, place: SlackPlace, about: About, outcome: Outcome, report: Report) -> None:
         registered = self.registered or {}

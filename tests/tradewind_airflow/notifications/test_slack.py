@@ -13,6 +13,7 @@ from slack_server import SlackServer
 from telling import PAGE, RUN_ID, Night, buttons, header, section, small, told
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
 from tradewind_airflow.notifications.thread import Thread, read_thread, write_thread
+from tradewind_airflow.operators.report import NotifyRunOperator
 
 CHANNEL = "{{ (params | default({})).get('slack_channel', '#tradewind') }}"
 THREAD = Thread(channel="C00000002", ts="1699999999.000100")
@@ -74,6 +75,24 @@ def test_what_notify_has_told_is_not_told_again(
     night.ended(finetune="failed", notify=notify)
     run_failed(night, reason)
     assert len(slack.messages) == tells
+
+
+@pytest.mark.parametrize(("fails", "messages"), [("evaluate", 1), ("promote", 2)])
+def test_a_failed_trial_that_the_run_did_without_is_no_news(
+    slack: SlackServer, night: Night, fails: str, messages: int
+) -> None:
+    """Of a sweep: notify knows that it was no failure of the run's, and the safety net has to go by that."""
+    night.ended(prepare="success", **({fails: "failed"} if fails == "evaluate" else {}))
+    night.failed("extract", AirflowFailException("it diverged"), map_index=2)
+    task = NotifyRunOperator(
+        task_id="notify", channel="#tradewind", run_dir=str(night.path), done_without={"extract": "prepare"}
+    )
+    task.execute(night.context())  # type: ignore[arg-type]
+    night.states |= {"notify": "success", fails: "failed"}
+    run_failed(night)
+    assert len(slack.messages) == messages
+    if fails == "promote":
+        assert slack.messages[1]["text"] == "tiny: promote failed"
 
 
 @pytest.mark.parametrize(("notify", "tells"), [("success", False), ("failed", True), ("skipped", True)])
