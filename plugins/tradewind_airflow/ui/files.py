@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 
 from tradewind_airflow.ui.access import RUNS
-from tradewind_airflow.ui.inside import OpenedFile, find_inside, is_shown, open_inside
+from tradewind_airflow.ui.inside import OpenedFile, folder_inside, is_shown, open_inside
 from tradewind_airflow.ui.places import DagId, known_run
 
 router = APIRouter()
@@ -23,13 +23,10 @@ _TEXT = frozenset({".css", ".csv", ".html", ".jinja", ".js", ".json", ".jsonl", 
 def files(dag_id: DagId, run_id: str, path: str = "") -> dict[str, Any]:
     """What stands in a folder of the run, folders first; work folders, locks and links that lead out are not shown."""
     root = known_run(dag_id, run_id).path
-    folder = find_inside(root, path)
-    try:
-        found = _entries(root, folder) if folder else None
-    except (NotADirectoryError, FileNotFoundError):  # of a stage that has just published anew
-        found = None
-    if found is None:
-        raise HTTPException(404, f"{path}: no such folder in this run")
+    with folder_inside(root, path) as folder:
+        if folder is None:
+            raise HTTPException(404, f"{path}: no such folder in this run")
+        found = _entries(root, *folder)
     found.sort(key=lambda entry: (entry["kind"] != "folder", entry["name"]))
     return {"path": path.strip("/"), "entries": found[:_MOST], "truncated": len(found) > _MOST}
 
@@ -48,14 +45,15 @@ def download(dag_id: DagId, run_id: str, path: str) -> OpenedFile:
     )
 
 
-def _entries(root: Path, folder: Path) -> list[dict[str, Any]]:
-    return [entry for found in os.scandir(folder) if (entry := _entry(root, found))]
+def _entries(root: Path, folder: Path, opened: int) -> list[dict[str, Any]]:
+    with os.scandir(opened) as entries:
+        return [entry for found in entries if (entry := _entry(root, folder, found))]
 
 
-def _entry(root: Path, entry: os.DirEntry[str]) -> dict[str, Any] | None:
+def _entry(root: Path, folder: Path, entry: os.DirEntry[str]) -> dict[str, Any] | None:
     try:
         found = entry.stat()
-        shown = not entry.is_symlink() or is_shown(root, Path(entry.path).resolve(strict=True))
+        shown = not entry.is_symlink() or is_shown(root, (folder / entry.name).resolve(strict=True))
     except (OSError, RuntimeError):
         return None  # gone since, or a link that leads nowhere
     is_folder = stat.S_ISDIR(found.st_mode)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,29 +67,44 @@ def is_shown(root: Path, place: Path) -> bool:
 def open_inside(root: Path, path: str) -> BinaryIO | None:
     """A file, open; None where there is none. PermissionError where it may not be read."""
     place = find_inside(root, path)
-    if place is None:
+    opened = None if place is None else _open(root, place, _FILE)
+    if opened is None:
         return None
-    try:
-        file = os.fdopen(_open(root, place), "rb")
-    except PermissionError:
-        raise
-    except OSError:  # what stood there a moment ago is gone, or has become a link
-        return None
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    file = os.fdopen(opened, "rb")
+    if stat.S_ISREG(os.fstat(opened).st_mode):
         return file
     file.close()
     return None
 
 
-def _open(root: Path, place: Path) -> int:
+@contextmanager
+def folder_inside(root: Path, path: str) -> Iterator[tuple[Path, int] | None]:
+    """A folder, and it open; None where there is none. PermissionError where it may not be read."""
+    place = find_inside(root, path)
+    opened = None if place is None else _open(root, place, _FOLDER)
+    if place is None or opened is None:
+        yield None
+        return
+    try:
+        yield place, opened
+    finally:
+        os.close(opened)
+
+
+def _open(root: Path, place: Path, how: int) -> int | None:
     """Part by part, and none of them through a link: `place` holds no link, so one that is met is new."""
     *folders, name = place.relative_to(root).parts or (".",)
-    folder = os.open(root, _FOLDER)
     try:
-        for part in folders:
-            inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+        folder = os.open(root, _FOLDER)
+        try:
+            for part in folders:
+                inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                os.close(folder)
+                folder = inner
+            return os.open(name, how | os.O_NOFOLLOW, dir_fd=folder)
+        finally:
             os.close(folder)
-            folder = inner
-        return os.open(name, _FILE | os.O_NOFOLLOW, dir_fd=folder)
-    finally:
-        os.close(folder)
+    except PermissionError:
+        raise
+    except OSError:  # what stood there a moment ago is gone, or has become a link
+        return None
