@@ -47,7 +47,7 @@ class _EnoughError(Exception):
     """All that was told has been sent; the file may grow faster than it is read."""
 
 
-def find_inside(root: Path, path: str) -> Path | None:
+def _find(root: Path, path: str) -> Path | None:
     """The place itself, no link; None for all that is not to be seen, whether it is there or not."""
     parts = [part for part in path.split("/") if part]
     if path.startswith("/") or any(part.startswith(".") for part in parts):
@@ -66,7 +66,7 @@ def is_shown(root: Path, place: Path) -> bool:
 
 def open_inside(root: Path, path: str) -> BinaryIO | None:
     """A file, open; None where there is none. PermissionError where it may not be read."""
-    place = find_inside(root, path)
+    place = _find(root, path)
     opened = None if place is None else _open(root, place, _FILE)
     if opened is None:
         return None
@@ -80,7 +80,7 @@ def open_inside(root: Path, path: str) -> BinaryIO | None:
 @contextmanager
 def folder_inside(root: Path, path: str) -> Iterator[tuple[Path, int] | None]:
     """A folder, and it open; None where there is none. PermissionError where it may not be read."""
-    place = find_inside(root, path)
+    place = _find(root, path)
     opened = None if place is None else _open(root, place, _FOLDER)
     if place is None or opened is None:
         yield None
