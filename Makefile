@@ -1,6 +1,6 @@
 # make run   the whole pipeline, once, on this machine      DATA=folder SEED=42 RECIPE=tiny FORCE=1 (make all anew)
 # make up    Airflow with its page                          PORT=8080
-# make test  every test                                     TESTS=tests
+# make test  every test                                     TESTS=tests WORKERS=2
 # make lint  ruff, mypy, codespell
 # make lock  resolve the pinned versions again (needs uv)
 # make images  the containers' images (needs docker)        BASE_TRAINER= BASE_AIRFLOW= BUILD_ARGS="--network host"
@@ -12,6 +12,7 @@ RECIPE ?= tiny
 SEED ?= 42
 PORT ?= 8080
 TESTS ?= tests
+WORKERS ?= 2
 DOCKER ?= docker
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -25,7 +26,7 @@ up: $(VENV)/.run
 	@$(BIN)/python -m tradewind_airflow.local up --port "$(PORT)"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(TESTS) --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

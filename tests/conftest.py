@@ -16,9 +16,20 @@ from tradewind.stages.prepare import prepare
 pytest_plugins = ("container_fixtures",)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read what belongs together
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, so that a fault shows early."""
+    """Fast tests first, so that a fault shows early; what shares an engine or an Airflow stays with one worker."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_shared(item)))
+
+
+def _shared(item: pytest.Item) -> str:
+    fixtures = getattr(item, "fixturenames", ())
+    for costly in ("engine", "site"):  # each is started once and serves several files
+        if costly in fixtures:
+            return costly
+    return item.location[0]
 
 
 @pytest.fixture(scope="session")
