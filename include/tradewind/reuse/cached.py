@@ -30,6 +30,7 @@ from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
 from tradewind.stages.stage_run import inputs_of
+from tradewind.sweep.choose import trials_line
 
 log = logging.getLogger("tradewind")
 
@@ -68,7 +69,7 @@ def reuse(
         with FileHashes(results_folder(run_dir)) as hashes:
             inputs = inputs_of(stage, config, run_dir, hashes.of) | _read_outside(stage, config, hashes)
             champion = _champion(stage, inputs, models)
-            told = _stand_ins(stage, run_dir)
+            told = _told(stage, run_dir)
             key = key_of(stage, config, inputs, hashes, code=code, shard=shard, champion=champion, told=told)
         found = find(run_dir, stage, key)
         if found is None or found[0].path == run_dir.path:
@@ -102,7 +103,7 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
             log.info("%s: is not kept for later runs: %s", folder, why)
             return
         results_folder(run_dir).mkdir(parents=True, exist_ok=True)
-        told = _stand_ins(stage, run_dir)
+        told = _told(stage, run_dir)
         with FileHashes(results_folder(run_dir)) as hashes:
             for champion in _champions(result):
                 key = key_of(stage, config, result.inputs, hashes, code=code, shard=shard, champion=champion, told=told)
@@ -128,13 +129,17 @@ def _read_outside(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[s
     return {DOCUMENTS: texts_of(config, hashes)} if stage == "extract" and config.extract is not None else {}
 
 
-def _stand_ins(stage: Stage, run_dir: RunDir) -> dict[str, str]:
-    """The skipped stages that the report tells of, and whose results stand in for them."""
+def _told(stage: Stage, run_dir: RunDir) -> dict[str, Any]:
+    """What the report tells of the stages before it besides what they made."""
     if stage != "report":
         return {}
     there = (before for before in STAGES if before != stage and run_dir.result_file(before).is_file())
     results = [run_dir.result(before) for before in there]
-    return {result.stage: result.source_run for result in results if result.status == "skipped" and result.source_run}
+    return {
+        "stand-ins": {result.stage: result.source_run for result in results if result.status == "skipped"},
+        "warnings": [warning for result in results for warning in result.warnings],
+        "trials": next((trials_line(result.metrics) for result in results if result.stage == "finetune"), None),
+    }
 
 
 def _champion(stage: Stage, inputs: Mapping[str, Artifact], models: Path | None) -> str | None:
@@ -176,6 +181,7 @@ def _as_cached(
         "job_id": job_id,
         "task_id": task_id,
         "status": "cached",
+        "reason": None,  # of a run in which its own result stood in for the stage
         "source_run": made.source_run or source.path.name,
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),

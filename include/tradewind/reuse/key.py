@@ -45,7 +45,7 @@ def key_of(
     code: str,
     shard: Shard,
     champion: str | None = None,
-    told: Mapping[str, str] | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> str:
     """A hash of the stage, its settings, its inputs' hashes and the code; equal means the same outcome is due.
 
