@@ -71,13 +71,15 @@ def reuse(
             champion = _champion(stage, inputs, models)
             told = _told(stage, run_dir)
             key = key_of(stage, config, inputs, hashes, code=code, shard=shard, champion=champion, told=told)
-        found = find(run_dir, stage, key)
-        if found is None or found[0].path == run_dir.path:
-            return None
-        source, made = found
-        result = _as_cached(made, config, source=source, inputs=inputs, job_id=job_id, task_id=task_id, began=began)
-        result = result.model_copy(update=made.placed_as(shard))  # a trial may have been another one of its sweep
         with placing(run_dir):
+            found = find(run_dir, stage, key)
+            if found is None:
+                return None
+            source, made = found
+            if source.path == run_dir.path:  # another try has placed it in this moment; or this run has made it
+                return made if (made.folder, made.status) == (folder, "cached") else None
+            result = _as_cached(made, config, source=source, inputs=inputs, job_id=job_id, task_id=task_id, began=began)
+            result = result.model_copy(update=made.placed_as(shard))  # a trial may have been another one of its sweep
             place(source.published(made.folder), run_dir, folder, result)
     except (UserError, OSError) as error:
         log.warning("%s: no earlier result is used: %s", folder, error)
