@@ -46,6 +46,7 @@ def reuse(
     task_id: str,
     models: Path | None = None,
     shard: Shard = WHOLE,
+    lost: str = "",
 ) -> StageResult | None:
     """Publish an earlier run's result for this stage, if one of the same DAG has the same key.
 
@@ -54,13 +55,14 @@ def reuse(
         task: the task's id without its try. Where a result of this very task stands in the run already, the task
             was cleared, and is to run anew.
         task_id: the task's id with its try.
+        lost: the try, as `task_id`, whose result standing there is no sign of a clear: its end was never told.
         models: the pipeline's registry, whose champion `evaluate` compares with.
 
     Returns:
         The result as it stands in this run now; None where the stage must run. A fault is a warning and None.
     """
     folder = shard.folder(stage)
-    if _was_cleared(run_dir, folder, job_id, task):
+    if _was_cleared(run_dir, folder, job_id, task, lost):
         log.info("%s: was cleared, so no earlier result is used", folder)
         return None
     began = time.monotonic()
@@ -114,14 +116,15 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
         log.warning("%s: is not kept for later runs: %s", folder, error)
 
 
-def _was_cleared(run_dir: RunDir, folder: str, job_id: str, task: str) -> bool:
-    """Whether this very task has published in this run before."""
+def _was_cleared(run_dir: RunDir, folder: str, job_id: str, task: str, lost: str) -> bool:
+    """Whether this very task has come to its end in this run before."""
     try:
         own = run_dir.result(folder)
     except UserError:  # none, or a damaged one
         return False
-    made_by = (own.task_id or "").rpartition("/")[0]
-    return own.status != "skipped" and (own.job_id, made_by) == (job_id, task)
+    made_by = own.task_id or ""
+    is_own = (own.job_id, made_by.rpartition("/")[0]) == (job_id, task)
+    return own.status != "skipped" and is_own and made_by != lost
 
 
 def _read_outside(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[str, Artifact]:
