@@ -345,10 +345,13 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             ended = self._child.run(self._log_line)
             if not choice.was_taken(ended.returncode):
                 break
+        why = ended.why(stopped=self._stop.requested)
         if ended.returncode == UserError.exit_code:
-            raise AirflowFailException(ended.why())
-        if ended.returncode != 0:
-            raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {ended.why()}")
+            raise AirflowFailException(why)
+        if ended.returncode < 0:
+            raise AirflowException(f"{self.stage}: {why}")
+        if ended.returncode > 0:
+            raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {why}")
 
     def _log_line(self, line: str) -> None:
         """A line of the stage's, at the level it begins with."""
