@@ -89,6 +89,14 @@ def test_an_empty_recipe_is_the_defaults(recipe: Path, text: str) -> None:
         ("evaluate:\n  judge: {timeout: 9}\n", "2: evaluate.judge.model: Field required"),
         ("split:\n  xyz: 1\n", "2: split.xyz: unknown key"),
         ("split:\n  read: lots\n", "2: split.read: Input should be a valid number"),
+        (
+            "finetune: {lora: {r: yes}}\n",
+            "1: finetune.lora.r: Value error, true and false (in YAML also yes, ",
+        ),
+        (
+            "finetune: {num_train_epochs: .inf}\n",
+            "1: finetune.num_train_epochs: Input should be a finite number",
+        ),
         ("split: {read: 1.5}\n", "1: split.read: Input should be less than 1 (got 1.5)"),
         ("model: {dtype: int8}\n", "1: model.dtype: Input should be 'float32', 'bfloat16' or 'float16' (got 'int8')"),
         ("finetune:\nadapt: {}\n", "1: finetune: Input should be"),
