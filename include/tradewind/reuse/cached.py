@@ -94,7 +94,7 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
     """Have what the stage published found by later runs; a fault is a warning.
 
     Not kept is what a later run had better make itself: a result of documents or of a model that changed meanwhile,
-    and an extraction with passages that may have an answer another time.
+    and one that lacks passages or verdicts which a server may answer another time.
     """
     folder = shard.folder(stage)
     try:
@@ -205,7 +205,7 @@ def _not_kept(result: StageResult) -> str | None:
     if result.stage in ("prepare", "extract") and DOCUMENTS not in result.inputs:
         return "the documents changed while they were read"
     if left := result.metrics.get("left_to_ask", 0):
-        return f"{left} passages may have an answer another time"
+        return f"{left} questions to a server may have an answer another time"
     return None
 
 

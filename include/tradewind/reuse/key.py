@@ -29,8 +29,7 @@ DECIDES: dict[Stage, tuple[str, ...]] = {
 }  # fmt: skip
 """For each stage the settings of RunConfig that have a say in what it makes."""
 _HOW_ASKED = (
-    "api_key_env", "timeout", "concurrency", "patience", "retry_failed", "budget", "price", "batch",
-    "batch_poll_seconds", "shards",
+    "api_key_env", "timeout", "concurrency", "patience", "budget", "price", "batch", "batch_poll_seconds", "shards",
 )  # fmt: skip
 """Of a server that is asked, what decides how fast and how dear its answers come, not what they are."""
 ANY_CHAMPION = "any"

@@ -160,6 +160,15 @@ def test_what_was_read_while_the_documents_changed_is_not_kept(night: Nights) ->
     assert night().task("prepare") == "made"
 
 
+def test_scores_that_lack_verdicts_which_a_server_may_give_later_are_not_kept(night: Nights) -> None:
+    first = night()
+    first.run("prepare", "baseline", "adapt", "finetune")
+    first.make("evaluate", "evaluate/1")
+    spoil(first, "evaluate", metrics={"left_to_ask": 2})
+    remember("evaluate", first.dir, code="code")
+    assert night().run()["evaluate"] == "made"
+
+
 def test_a_stage_that_the_recipe_turned_off_is_not_cached(night: Nights) -> None:
     for _ in range(2):
         run = night(adapt__enabled=False)
