@@ -89,6 +89,19 @@ def test_the_best_is_published_and_the_others_are_told(
     assert "lora.r=8 (failed)" in told["said"]
 
 
+def test_what_trials_returned_before_they_were_cleared_is_not_chosen_among(run: SweptRun, context: Any) -> None:
+    """Airflow keeps what a task returned until it starts again: it does not where what comes before it failed."""
+    results = [run.train(trial, 1.5 - number / 10) for number, trial in enumerate(run.trials)]
+    states: dict[str, str] = {}
+    ti = SimpleNamespace(**vars(context["ti"]), get_task_states=lambda _, run_ids: {run_ids[0]: states})
+    around = context | {"ti": ti, "dag": DAG("trade_qa_sweep", schedule=None)}
+    states |= {"trials_0": "success", "trials_1": "success", "trials_2": "failed"}
+    assert _choose(run, results, around)["chosen"] == "2/3"
+    states |= dict.fromkeys(("trials_0", "trials_1", "trials_2"), "upstream_failed")
+    with pytest.raises(AirflowFailException, match="none of 3 trials came to its end"):
+        _choose(run, results, around)
+
+
 @pytest.mark.parametrize("results", [None, []])
 def test_without_a_trial_it_fails_and_no_retry_can_help(run: SweptRun, context: dict[str, Any], results: Any) -> None:
     with pytest.raises(AirflowFailException, match="none of 3 trials came to its end"):
