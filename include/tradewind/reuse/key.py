@@ -25,9 +25,8 @@ DECIDES: dict[Stage, tuple[str, ...]] = {
     "adapt": ("model", "seed", "adapt"),
     "finetune": ("model", "seed", "finetune"),  # of a trial of a sweep "sweep", too
     "evaluate": ("model", "seed", "evaluate", "split.min_items"),
-    "report": tuple(RunConfig.model_fields),
 }  # fmt: skip
-"""For each stage the settings of RunConfig that have a say in what it makes."""
+"""For each stage the settings of RunConfig that have a say in what it makes; all have in the report."""
 _HOW_ASKED = (
     "api_key_env", "timeout", "concurrency", "patience", "budget", "price", "batch", "batch_poll_seconds", "shards",
 )  # fmt: skip
@@ -71,10 +70,12 @@ def key_of(
 
 def _settings(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[str, Any]:
     settings = config.model_dump(mode="json")
-    settings["data_dir"] = Path(config.data_dir).name  # stands on the data set's card; what is in it is an input
     for asked in (settings["extract"], settings["evaluate"]["judge"]):
         for name in _HOW_ASKED if asked else ():
             asked.pop(name, None)
+    if stage == "report":
+        return settings  # with the folders' own names, which it tells
+    settings["data_dir"] = Path(config.data_dir).name  # stands on the data set's card; what is in it is an input
     found = {dotted: _at(settings, dotted) for dotted in DECIDES[stage]}
     # Only where it counts: a model is gigabytes.
     if "model" in found:

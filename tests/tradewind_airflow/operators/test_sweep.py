@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
@@ -118,10 +119,12 @@ def test_a_skipped_trial_is_not_a_skipped_stage_but_a_skipped_choice_is(tmp_path
         mapped = GemmaTrialOperator.partial(task_id="trials").expand_kwargs(
             [{"shard": f"{number}/2", "overrides": {}, "settings": ""} for number in (1, 2)]
         )
+        EmptyOperator(task_id="extract_notes")  # a task of the user's own
         ChooseTrialOperator(task_id="choose", trials=mapped.output) >> GemmaEvaluateOperator(task_id="evaluate")
     assert skipped(trials_0="skipped", trials_1="success") == set()
     assert skipped(choose="skipped") == {"finetune"}
     assert skipped(extract_1="skipped") == {"extract"}
+    assert skipped(extract_0="success", extract_notes="skipped") == set()
 
 
 def test_a_result_says_by_which_trial_it_was_made(run: SweptRun) -> None:
