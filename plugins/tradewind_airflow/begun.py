@@ -1,42 +1,35 @@
-"""Which try of a task began last: what it published is its retry's, if its worker was lost before it could tell."""
+"""Since which try a task has not been cleared: what these published is a retry's, if their worker was lost."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from tradewind.errors import UserError
 from tradewind.files import write_atomically
 from tradewind.run_dir import RunDir
-from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.containers.identity import Identity, try_number
 
 
 def begin(run_dir: RunDir, folder: str, identity: Identity) -> str:
-    """Note this try as the one that began last, unless one before it has published in `folder`.
+    """Note this try, if it is the first since the task was cleared.
 
     Returns:
-        That one's `<task_id>/<try>`; empty if there is none, or the task was cleared since.
+        The try since then, as `<task_id>/<try>`, that has published in `folder`; empty if there is none.
     """
-    before = _before(run_dir, folder)
-    if before is not None and before[0] == identity.generation and before[1] != identity.task_id:
-        try:
-            published = run_dir.result(folder)
-        except UserError:
-            published = None
-        if published is not None and (published.job_id, published.task_id) == (identity.job_id, before[1]):
-            return before[1]
-    run_dir.path.mkdir(parents=True, exist_ok=True)
-    write_atomically(_file(run_dir, folder), json.dumps([identity.generation, identity.task_id]))
-    return ""
-
-
-def _before(run_dir: RunDir, folder: str) -> tuple[int, str] | None:
+    file = run_dir.path / f".{folder}.begun"
     try:
-        generation, task_id = json.loads(_file(run_dir, folder).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return int(generation), str(task_id)
-
-
-def _file(run_dir: RunDir, folder: str) -> Path:
-    return run_dir.path / f".{folder}.begun"
+        generation, first = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, TypeError):  # none, or a damaged one
+        generation, first = None, identity.number
+    if generation != identity.generation:
+        run_dir.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, json.dumps([identity.generation, identity.number]))
+        return ""
+    try:
+        published = run_dir.result(folder)
+    except UserError:
+        return ""
+    made_by = published.task_id or ""
+    if (published.job_id, made_by.rpartition("/")[0]) != (identity.job_id, identity.task):
+        return ""
+    return made_by if first <= try_number(made_by) < identity.number else ""
