@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tradewind.config import DataConfig, LoraSettings, RunConfig
 from tradewind.errors import UserError
+from tradewind.models import locate
 from tradewind.recipes import read_config, resolve, shipped_recipes
 
 
@@ -137,6 +138,12 @@ def test_a_login_in_an_address_is_refused_and_not_repeated(recipe: Path) -> None
     message = _fault(recipe)
     assert "registry: Value error, mlflow_tracking_uri holds a login; set MLFLOW_TRACKING_USERNAME" in message
     assert "pa55word" not in message
+
+
+def test_a_model_or_recipe_below_a_home_that_is_not_there_is_named(recipe: Path) -> None:
+    assert _fault("~nobody-of-that-name/own.yaml").startswith("'~nobody-of-that-name/own.yaml': is no path: ")
+    with pytest.raises(UserError, match=r"^.~nobody-of-that-name/model.: is no path: "):
+        locate("~nobody-of-that-name/model")
 
 
 @pytest.mark.parametrize(("key", "value"), [("seed", "7"), ("data_dir", "/documents"), ("recipe", "other")])

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
+from tradewind.preflight import check_recipe
 from tradewind.results import Stage, StageResult
 from tradewind.run_dir import RunDir
 from tradewind.sweep.choose import choose, trials_line
@@ -57,6 +58,11 @@ class ConfigureSweepOperator(ConfigureRunOperator):
     def _check(self, config: RunConfig, run_dir: RunDir, skip: Sequence[str]) -> None:
         super()._check(config, run_dir, skip)
         self._trials = read_trials(self._stated, config)
+        for trial in self._trials:
+            try:
+                check_recipe(trial.config)
+            except UserError as error:
+                raise UserError(f"trial {trial.shard.index}: {error}") from error
 
 
 class GemmaTrialOperator(StageOperator):

@@ -59,6 +59,11 @@ def test_a_setting_that_cannot_be_is_told_before_anything_is_written(configure: 
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+def test_what_a_trial_needs_is_looked_for_as_what_the_run_does(configure: Any) -> None:
+    with pytest.raises(AirflowFailException, match=r"^trial 2: finetune.report_to: wandb is not installed"):
+        configure("finetune.lora.r=8", "finetune.report_to=[wandb]")
+
+
 @pytest.fixture
 def run(tmp_path: Path, context: dict[str, Any]) -> SweptRun:
     """A run whose first task has run."""
