@@ -11,19 +11,23 @@ from tradewind_airflow.containers.identity import Identity, try_number
 
 
 def begin(run_dir: RunDir, folder: str, identity: Identity) -> str:
-    """Note this try, if it is the first since the task was cleared.
+    """Note this try, if it is the first since the task was cleared, and what stands in `folder` by then.
 
     Returns:
-        The try since then, as `<task_id>/<try>`, that has published in `folder`; empty if there is none.
+        The try since then, as `<task_id>/<try>`, that has published there; empty if there is none.
     """
     file = run_dir.path / f".{folder}.begun"
+    now = _written_at(run_dir, folder)
     try:
-        generation, first = json.loads(file.read_text(encoding="utf-8"))
+        generation, first, before = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError, TypeError):  # none, or a damaged one
-        generation, first = None, identity.number
-    if generation != identity.generation:
+        generation, first, before = None, identity.number, now
+    # The first try a second time: the run was deleted in Airflow, and another one has its id.
+    if generation != identity.generation or identity.number <= first:
         run_dir.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps([identity.generation, identity.number]))
+        write_atomically(file, json.dumps([identity.generation, identity.number, now]))
+        return ""
+    if now == before:
         return ""
     try:
         published = run_dir.result(folder)
@@ -33,3 +37,11 @@ def begin(run_dir: RunDir, folder: str, identity: Identity) -> str:
     if (published.job_id, made_by.rpartition("/")[0]) != (identity.job_id, identity.task):
         return ""
     return made_by if first <= try_number(made_by) < identity.number else ""
+
+
+def _written_at(run_dir: RunDir, folder: str) -> int | None:
+    """When the result that stands there was written, in nanoseconds; None where there is none."""
+    try:
+        return run_dir.result_file(folder).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None

@@ -37,6 +37,16 @@ def test_what_was_published_before_a_clear_never_does(run: QuickRun) -> None:
     assert _begin(run, 4, cleared=1) == "prepare/3"
 
 
+def test_what_stood_there_before_the_first_try_never_does(run: QuickRun) -> None:
+    """Of a run that was deleted in Airflow, and triggered again under its id."""
+    _begin(run, 1)
+    run.make("prepare", "prepare/1")
+    assert _begin(run, 1) == ""
+    assert _begin(run, 2) == ""  # the new run's first try failed before it published
+    run.make("prepare", "prepare/2")
+    assert _begin(run, 3) == "prepare/2"
+
+
 @pytest.mark.parametrize("damage", ["", "{", "null"])
 def test_a_damaged_note_is_no_note(run: QuickRun, damage: str) -> None:
     _begin(run, 1)
