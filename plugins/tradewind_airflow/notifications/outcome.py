@@ -34,11 +34,11 @@ class Outcome:
 
     @property
     def nothing_new_since(self) -> str | None:
-        """The run whose model and scores stand here; None where this run made some of it."""
+        """The run whose model and scores stand here; None where some of what they come from was made or skipped."""
         those = [result for result in self.results if result.stage in _MODEL_STAGES]
         sources = {result.stage: result.source_run for result in those if result.status == "cached"}
-        made = any(result.status == "success" for result in those)
-        return None if made or "finetune" not in sources else sources.get("evaluate", sources["finetune"])
+        changed = any(result.status == "success" or (result.status == "skipped" and result.outputs) for result in those)
+        return None if changed or "finetune" not in sources else sources.get("evaluate", sources["finetune"])
 
     def seconds(self) -> float:
         """What the stages took that this run itself made."""

@@ -205,6 +205,16 @@ def test_nothing_new_is_one_short_message(slack: SlackServer, night: Night, tmp_
     assert slack.shared == []
 
 
+def test_documents_that_were_not_looked_at_are_not_told_as_unchanged(slack: SlackServer, night: Night) -> None:
+    night.scored()
+    night.standing("cached", "finetune", "evaluate")
+    night.standing("skipped", "prepare")
+    night.ended(prepare="skipped", register="skipped")
+    notify(night)
+    assert slack.messages[0]["text"] == "tiny: better"
+    assert "same documents" not in str(slack.messages)
+
+
 def test_what_an_earlier_try_of_the_run_registered_is_not_told_of_this_one(slack: SlackServer, night: Night) -> None:
     night.scored()
     night.standing("cached", "prepare", "finetune", "evaluate", "report")
