@@ -19,7 +19,7 @@ from requests.exceptions import RequestException
 from setproctitle import getproctitle
 
 from tradewind.config import RunConfig
-from tradewind.errors import UserError
+from tradewind.errors import TemporaryError, UserError
 from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
 from tradewind.results import STAGES, Stage, StageResult
@@ -348,6 +348,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         why = ended.why(stopped=self._stop.requested)
         if ended.returncode == UserError.exit_code:
             raise AirflowFailException(why)
+        if ended.returncode == TemporaryError.exit_code:
+            raise AirflowException(why)
         if ended.returncode < 0:
             raise AirflowException(f"{self.stage}: {why}")
         if ended.returncode > 0:

@@ -20,6 +20,7 @@ from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 import tradewind
+from tradewind.lease import run_dir_lock
 from tradewind_airflow.child import Ended
 from tradewind_airflow.operators.qa import QAConversionOperator
 from tries import wait_for
@@ -118,6 +119,12 @@ def test_a_stage_that_the_kernel_killed_says_what_is_likely_and_what_to_do(
 
 def test_a_stage_that_had_to_be_killed_with_its_task_blames_no_memory() -> None:
     assert Ended(-signal.SIGKILL, ()).why(stopped=True) == "killed by SIGKILL"
+
+
+def test_what_passes_by_itself_is_told_as_the_stage_says_it(tmp_path: Path, context: Context) -> None:
+    with run_dir_lock(tmp_path, "finetune"), pytest.raises(AirflowException, match=r"^/.*: held by process") as caught:
+        _prepare(SAMPLES, tmp_path).execute(context)
+    assert not isinstance(caught.value, AirflowFailException)
 
 
 def test_on_kill_is_harmless_before_and_after(tmp_path: Path, context: Context) -> None:
