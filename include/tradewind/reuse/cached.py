@@ -55,15 +55,15 @@ def reuse(
         task: the task's id without its try. Where a result of this very task stands in the run already, the task
             was cleared, and is to run anew.
         task_id: the task's id with its try.
-        lost: the try, as `task_id`, whose result standing there is no sign of a clear: its end was never told.
+        lost: the try, as `task_id`, whose end was never told: that it took an earlier result is no sign of a clear.
         models: the pipeline's registry, whose champion `evaluate` compares with.
 
     Returns:
         The result as it stands in this run now; None where the stage must run. A fault is a warning and None.
     """
     folder = shard.folder(stage)
-    if _was_cleared(run_dir, folder, job_id, task, lost):
-        log.info("%s: was cleared, so no earlier result is used", folder)
+    if _has_ended(run_dir, folder, job_id, task, lost):
+        log.info("%s: came to its end in this run before, so no earlier run's result is used", folder)
         return None
     began = time.monotonic()
     try:
@@ -116,7 +116,7 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
         log.warning("%s: is not kept for later runs: %s", folder, error)
 
 
-def _was_cleared(run_dir: RunDir, folder: str, job_id: str, task: str, lost: str) -> bool:
+def _has_ended(run_dir: RunDir, folder: str, job_id: str, task: str, lost: str) -> bool:
     """Whether this very task has come to its end in this run before."""
     try:
         own = run_dir.result(folder)
@@ -124,7 +124,7 @@ def _was_cleared(run_dir: RunDir, folder: str, job_id: str, task: str, lost: str
         return False
     made_by = own.task_id or ""
     is_own = (own.job_id, made_by.rpartition("/")[0]) == (job_id, task)
-    return own.status != "skipped" and is_own and made_by != lost
+    return is_own and (own.status == "success" or (own.status == "cached" and made_by != lost))
 
 
 def _read_outside(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[str, Artifact]:

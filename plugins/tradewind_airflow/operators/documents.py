@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SEEN = "seen"
 _DIGEST = "documents"
+_LOOKED_BACK = 50
 
 
 class WatchDocumentsOperator(BaseOperator):
@@ -75,5 +76,6 @@ class WatchDocumentsOperator(BaseOperator):
         return extra
 
     def _last_told(self, context: Context) -> Any:
-        last = next(iter(context["inlet_events"][self.documents].ascending(False).limit(1)), None)
-        return (last.extra or {}).get(_DIGEST) if last is not None else None
+        newest_first = context["inlet_events"][self.documents].ascending(False).limit(_LOOKED_BACK)
+        told = ((event.extra or {}).get(_DIGEST) for event in newest_first)
+        return next(filter(None, told), None)  # without those of somebody else's, such as one by hand
