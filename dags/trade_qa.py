@@ -20,6 +20,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 
 from tradewind_airflow.assets import documents_of, model_of
+from tradewind_airflow.gpus import task_gpus
 from tradewind_airflow.notifications.answer import keep_answer
 from tradewind_airflow.notifications.deadline import deadline_alert
 from tradewind_airflow.notifications.errors import CALLBACKS
@@ -39,7 +40,7 @@ from tradewind_airflow.params import run_params
 from tradewind_airflow.schedule import schedule
 
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
-GPUS = int(os.environ.get("TRADEWIND_TASK_GPUS") or 0)
+GPUS = task_gpus()
 SECRETS = {
     "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
     "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),

@@ -7,10 +7,18 @@ A recipe (`recipes/*.yaml`) states what differs from these. Field names are thos
 from __future__ import annotations
 
 import string
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from tradewind.kinds import Kind
 
@@ -24,7 +32,18 @@ ColumnNames = Annotated[tuple[str, ...], BeforeValidator(lambda names: (names,) 
 class Frozen(BaseModel):
     """A settings block: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True,
+        allow_inf_nan=False,  # which JSON does not know: `run.json` could not be read again
+    )  # fmt: skip
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, field: ValidationInfo) -> Any:
+        """Python takes True for 1, and YAML `yes` and `on` for True."""
+        if isinstance(value, bool) and cls.model_fields[str(field.field_name)].annotation is not bool:
+            raise ValueError("true and false (in YAML also yes, no, on, off) are no value here")
+        return value
 
 
 class QuestionTemplates(Frozen):

@@ -10,6 +10,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tradewind.errors import UserError
+
+
+def path_of(name: str) -> Path:
+    """What somebody wrote as a path, `~` being a home; UserError where it can be none."""
+    if "\0" in name:
+        raise UserError(f"{name!r}: is no path: it holds a NUL; write the whole path")
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{name!r}: is no path: {str(error).removesuffix('.')}; write the whole path") from error
+
 
 def sha256_of(path: Path) -> str:
     """The hex digest of a file, read in blocks."""

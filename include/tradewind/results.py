@@ -102,6 +102,11 @@ class StageResult(Contract):
         """The name of the folder in the run that it was published as."""
         return self.stage if self.shard is None else Shard.parse(self.shard).folder(self.stage)
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Of the outputs, by their names."""
+        return {name: artifact.sha256 for name, artifact in self.outputs.items()}
+
     def placed_as(self, shard: Shard) -> dict[str, Any]:
         """What changes where it stands as another shard, or as the whole."""
         folder = shard.folder(self.stage)

@@ -26,8 +26,18 @@ class Ended:
     returncode: int
     last_lines: tuple[str, ...]
 
-    def why(self) -> str:
-        """One line for the user: the command's own, where it gave one."""
+    def why(self, *, stopped: bool) -> str:
+        """One line for the user: the command's own, where it gave one.
+
+        Args:
+            stopped: the task was told to end, and its child with it.
+        """
+        if self.returncode == -signal.SIGKILL and not stopped:
+            return (
+                "killed by SIGKILL, most likely because the worker's memory was full: give it more, or lower the "
+                "recipe's batch sizes (per_device_train_batch_size, per_device_eval_batch_size); a training goes on "
+                "from its newest checkpoint in a retry, or once the task is cleared"
+            )
         if self.returncode < 0:
             return f"killed by {signal.Signals(-self.returncode).name}"
         return own_words(self.last_lines)

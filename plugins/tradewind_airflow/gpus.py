@@ -19,6 +19,7 @@ from tradewind.lease import is_leased
 INVENTORY_VARIABLE = "TRADEWIND_GPUS"
 LEASE_VARIABLE = "TRADEWIND_LEASE_DIR"
 POOL_VARIABLE = "TRADEWIND_GPU_POOL"
+TASK_VARIABLE = "TRADEWIND_TASK_GPUS"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,18 @@ def inventory(root: Path = Path("/")) -> tuple[Gpu, ...]:
             f"{INVENTORY_VARIABLE}: '{stated}' does not list GPUs; write '0,1', 'amd:renderD128,renderD129' or 'none'"
         )
     return tuple(Gpu(item, "amd" if vendor else "nvidia") for item in ids)
+
+
+def task_gpus() -> int:
+    """How many GPUs each task with a model has for itself, as the deployment says; without a word none.
+
+    Raises:
+        UserError: `TRADEWIND_TASK_GPUS` is no such number.
+    """
+    stated = (os.environ.get(TASK_VARIABLE) or "0").strip()
+    if not (stated.isascii() and stated.isdigit()):
+        raise UserError(f"{TASK_VARIABLE}: '{stated}' is not how many GPUs a task has; write a number such as 1, or 0")
+    return int(stated)
 
 
 def gpu_pool(count: int) -> dict[str, Any]:

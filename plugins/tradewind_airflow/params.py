@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -148,6 +149,8 @@ def check_conf(conf: Mapping[str, Any], form: ParamsDict) -> None:
     for name, value in conf.items():
         if name not in form:
             raise UserError(f"conf: {name}: unknown key; {_nearest(name, list(form))}")
+        if isinstance(value, float) and math.isnan(value):  # within every range
+            raise UserError(f"conf: {name}: {value} is no number; write one, or leave the field out")
         try:
             copy.copy(form.get_param(name)).resolve(value)
         except ParamValidationError as error:

@@ -18,6 +18,7 @@ SCHEDULE, TIMEZONE = "TRADEWIND_SCHEDULE", "TRADEWIND_TIMEZONE"
 START, RUNS = "TRADEWIND_START_DATE", "TRADEWIND_MAX_RUNS"
 _NONE = "none"
 _MOST_RUNS = 1000
+_YEARS = range(2000, 3000)
 
 
 def schedule(asset: Asset, *, cron: str, timezone: str) -> dict[str, Any]:
@@ -55,13 +56,19 @@ def _check_cron(cron: str) -> None:
     clock = CronTriggerTimetable(cron, timezone="UTC")  # which knows @daily and the like
     try:
         clock.validate()
-        is_cron = len(clock.expression.split()) == 5
+        fields = clock.expression.split()
+        # R is another minute each time that somebody asks.
+        is_cron = len(fields) == 5 and not any(field[0] in "rR" for field in fields)
     except AirflowTimetableInvalid:
         is_cron = False
     if not is_cron:
         raise UserError(
             f"{SCHEDULE}: '{cron}' is no cron expression; write five fields such as '0 2 * * *', or {_NONE}"
         )
+    try:
+        EndingCronTimetable.counted(cron, timezone="UTC", start=pendulum.now("UTC"), runs=1)
+    except ValueError:
+        raise UserError(f"{SCHEDULE}: '{cron}' never comes; write a day that its months have, or {_NONE}") from None
 
 
 def _zone(name: str) -> Any:
@@ -76,9 +83,12 @@ def _start(zone: Any) -> pendulum.DateTime | None:
     if stated is None:
         return None
     try:
-        return pendulum.instance(datetime.fromisoformat(stated), tz=zone)
+        start = pendulum.instance(datetime.fromisoformat(stated), tz=zone)
     except ValueError:
-        raise UserError(f"{START}: '{stated}' is no date; write one such as 2026-12-01 or 2026-12-01T02:00") from None
+        start = None
+    if start is None or start.year not in _YEARS:
+        raise UserError(f"{START}: '{stated}' is no date; write one such as 2026-12-01 or 2026-12-01T02:00")
+    return start
 
 
 def _runs() -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from tradewind.results import Stage
@@ -39,7 +40,8 @@ def _stage_of(task: Any) -> Stage | None:
 
 def _is_skipped(task: Any, states: dict[str, Any]) -> bool:
     """A mapped task's instances are named `extract_2`; one that is skipped as a whole has the task's own name."""
-    names = [task.task_id] + ([key for key in states if key.startswith(f"{task.task_id}_")] if task.is_mapped else [])
+    instance = re.compile(rf"{re.escape(task.task_id)}_\d+")
+    names = [task.task_id] + ([key for key in states if instance.fullmatch(key)] if task.is_mapped else [])
     return any(str(states.get(name)) == _SKIPPED for name in names)
 
 

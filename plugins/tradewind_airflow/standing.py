@@ -29,6 +29,7 @@ def standing_or_made(
     models: Path,
     skipped: Collection[Stage] | None,
     code: Callable[[], str],
+    lost: str,
     make: Callable[[], StageResult],
 ) -> StageResult:
     """The stage's result: an earlier run's where one stands in for it or is made of the same, else its own.
@@ -37,6 +38,7 @@ def standing_or_made(
         models: those that `evaluate` finds the champion among.
         skipped: the stages before it whose tasks were skipped; None: where that is not known.
         code: by which code `make` will make it.
+        lost: the try before this one which has published, but whose worker was lost; empty if there is none.
 
     Raises:
         AirflowSkipException: the stage is left out, and no earlier run's result fits.
@@ -51,7 +53,7 @@ def standing_or_made(
     made_by = code()  # before it is made: an image's name may mean another image afterwards
     found = None if asked.force else reuse(
         stage, asked.config, run_dir, code=made_by, task=identity.task, job_id=identity.job_id,
-        task_id=identity.task_id, models=models if models.is_dir() else None, shard=shard,
+        task_id=identity.task_id, models=models if models.is_dir() else None, shard=shard, lost=lost,
     )  # fmt: skip
     if found is not None:
         log.info("%s: cached; the result of run %s, made of the same, stands here", stage, found.source_run)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tradewind.config import DataConfig, LoraSettings, RunConfig
 from tradewind.errors import UserError
+from tradewind.models import locate
 from tradewind.recipes import read_config, resolve, shipped_recipes
 
 
@@ -89,6 +90,14 @@ def test_an_empty_recipe_is_the_defaults(recipe: Path, text: str) -> None:
         ("evaluate:\n  judge: {timeout: 9}\n", "2: evaluate.judge.model: Field required"),
         ("split:\n  xyz: 1\n", "2: split.xyz: unknown key"),
         ("split:\n  read: lots\n", "2: split.read: Input should be a valid number"),
+        (
+            "finetune: {lora: {r: yes}}\n",
+            "1: finetune.lora.r: Value error, true and false (in YAML also yes, ",
+        ),
+        (
+            "finetune: {num_train_epochs: .inf}\n",
+            "1: finetune.num_train_epochs: Input should be a finite number",
+        ),
         ("split: {read: 1.5}\n", "1: split.read: Input should be less than 1 (got 1.5)"),
         ("model: {dtype: int8}\n", "1: model.dtype: Input should be 'float32', 'bfloat16' or 'float16' (got 'int8')"),
         ("finetune:\nadapt: {}\n", "1: finetune: Input should be"),
@@ -129,6 +138,12 @@ def test_a_login_in_an_address_is_refused_and_not_repeated(recipe: Path) -> None
     message = _fault(recipe)
     assert "registry: Value error, mlflow_tracking_uri holds a login; set MLFLOW_TRACKING_USERNAME" in message
     assert "pa55word" not in message
+
+
+def test_a_model_or_recipe_below_a_home_that_is_not_there_is_named(recipe: Path) -> None:
+    assert _fault("~nobody-of-that-name/own.yaml").startswith("'~nobody-of-that-name/own.yaml': is no path: ")
+    with pytest.raises(UserError, match=r"^.~nobody-of-that-name/model.: is no path: "):
+        locate("~nobody-of-that-name/model")
 
 
 @pytest.mark.parametrize(("key", "value"), [("seed", "7"), ("data_dir", "/documents"), ("recipe", "other")])

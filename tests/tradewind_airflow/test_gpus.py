@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from tradewind_airflow.gpus import (
     inventory,
     lease_dir,
     process_environment,
+    task_gpus,
 )
 
 NVIDIA = (Gpu("0"), Gpu("1"), Gpu("2"))
@@ -190,6 +192,21 @@ def test_a_process_sees_its_gpus_only(chosen: Sequence[Gpu], gpus: Sequence[Gpu]
 @pytest.mark.parametrize(("chosen", "visible"), [((), "void"), (NVIDIA[1:], "1,2"), (AMD[:1], "void")])
 def test_an_image_that_says_all_is_overridden(chosen: Sequence[Gpu], visible: str) -> None:
     assert container_environment(chosen) == {"NVIDIA_VISIBLE_DEVICES": visible}
+
+
+@pytest.mark.parametrize(("stated", "count"), [("", 0), (" 2 ", 2), ("0", 0)])
+def test_how_many_gpus_a_task_has_is_the_deployments_word(
+    monkeypatch: pytest.MonkeyPatch, stated: str, count: int
+) -> None:
+    monkeypatch.setenv("TRADEWIND_TASK_GPUS", stated)
+    assert task_gpus() == count
+
+
+@pytest.mark.parametrize("stated", ["two", "-1", "1.5", "\u00b2"])
+def test_a_number_of_gpus_that_is_none_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+    monkeypatch.setenv("TRADEWIND_TASK_GPUS", stated)
+    with pytest.raises(UserError, match=f"TRADEWIND_TASK_GPUS: '{re.escape(stated)}' is not how many"):
+        task_gpus()
 
 
 def _host_config(chosen: Sequence[Gpu]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def test_every_field_has_a_title_a_section_and_help_and_is_json() -> None:
         ({"epochs": 0}, "conf: epochs: 0 is less than the minimum of 0.01 (got 0)"),
         ({"epochs": "3"}, "conf: epochs: '3' is not of type 'null', 'number' (got '3')"),
         ({"learning_rate": 2}, "conf: learning_rate: 2 is greater than the maximum of 0.1 (got 2)"),
+        ({"learning_rate": float("nan")}, "conf: learning_rate: nan is no number"),
         ({"lora_rank": 1.5}, "conf: lora_rank: 1.5 is not of type 'null', 'integer' (got 1.5)"),
         ({"seed": True}, "conf: seed: True is not of type 'integer' (got True)"),
         ({"force": "yes"}, "conf: force: 'yes' is not of type 'boolean' (got 'yes')"),

@@ -62,6 +62,10 @@ def test_none_leaves_the_documents_changes_and_the_hand(monkeypatch: pytest.Monk
     ("stated", "told"),
     [
         ({"SCHEDULE": "0 2 * *"}, "TRADEWIND_SCHEDULE: '0 2 * *' is no cron expression"),
+        ({"SCHEDULE": "R 2 * * *"}, "TRADEWIND_SCHEDULE: 'R 2 * * *' is no cron expression"),  # a minute by chance
+        ({"SCHEDULE": "0 2 31 2 *"}, "TRADEWIND_SCHEDULE: '0 2 31 2 *' never comes"),
+        ({"START_DATE": "9999-12-31", "MAX_RUNS": "5"}, "TRADEWIND_START_DATE: '9999-12-31' is no date"),
+        ({"START_DATE": "0001-01-01"}, "TRADEWIND_START_DATE: '0001-01-01' is no date"),
         ({"SCHEDULE": "0 2 * * * *"}, "TRADEWIND_SCHEDULE: '0 2 * * * *' is no cron expression"),
         ({"SCHEDULE": "61 2 * * *"}, "TRADEWIND_SCHEDULE: '61 2 * * *' is no cron expression"),
         ({"SCHEDULE": "nightly"}, "TRADEWIND_SCHEDULE: 'nightly' is no cron expression"),

@@ -30,6 +30,7 @@ from tradewind.judging.prompts import grading, rubric_sha256
 from tradewind.judging.record import JudgeRecord
 from tradewind.judging.verdict import Verdict, read_verdict
 
+_NOT_ASKED = "not asked: "
 Verdicts = Mapping[str, Verdict | Unjudged]
 """By the key of the question."""
 
@@ -98,6 +99,7 @@ def judge_answers(
         anchors_n=agreed.asked,
         anchors_unscored=agreed.unscored,
         drift=agreed.doubt,
+        left_to_ask=sum(_may_be_given(verdicts[key], judge) for key in {_key(question, judge) for question in asked}),
         requests=billed.usage.requests,
         tokens=billed.usage.prompt_tokens + billed.usage.completion_tokens,
         cost=None if judge.price is None else round(billed.cost, 6),
@@ -118,7 +120,7 @@ async def _ask(questions: Iterable[Question], judge: JudgeConfig, store: AnswerS
             f"{reached}: the next request could pass it, {found.count(None)} verdicts are left; "
             "raise it, clear configure, then the task: verdicts so far are kept, none is paid for twice"
         )
-    return {key: verdict or Unjudged(f"not asked: {reached}") for key, verdict in zip(keys, found, strict=True)}
+    return {key: verdict or Unjudged(f"{_NOT_ASKED}{reached}") for key, verdict in zip(keys, found, strict=True)}
 
 
 async def _verdict(question: Question, asker: Asker) -> Verdict | Unjudged:
@@ -126,6 +128,12 @@ async def _verdict(question: Question, asker: Asker) -> Verdict | Unjudged:
         return await asker.ask(question, read_verdict)
     except UnansweredError as error:
         return Unjudged(str(error), error.passing)
+
+
+def _may_be_given(verdict: Verdict | Unjudged, judge: JudgeConfig) -> bool:
+    if isinstance(verdict, Verdict):
+        return False
+    return verdict.passing or verdict.reason.startswith(_NOT_ASKED) or judge.retry_failed
 
 
 def _key(question: Question, judge: JudgeConfig) -> str:

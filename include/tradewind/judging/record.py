@@ -31,6 +31,8 @@ class JudgeRecord(Contract):
     anchors_unscored: int = 0
     drift: str | None = None
     """Why the judge is not to be trusted as before, in words; None where nothing speaks against it."""
+    left_to_ask: int = 0
+    """Verdicts on answers that are missing now, and that the server may give another time."""
     requests: int = 0
     """Of this run, all its tries together; verdicts of earlier runs cost nothing."""
     tokens: int = 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tradewind.config import ModelConfig
 from tradewind.errors import UserError
+from tradewind.files import path_of
 from tradewind.results import Artifact
 
 EMBEDDED = Path(__file__).parent
@@ -32,8 +33,8 @@ def locate(name: str) -> Path | str:
     """The folder of an `embedded:` model or of a path, else the hub name as it is."""
     if name.startswith("embedded:"):
         return _embedded(name.removeprefix("embedded:"))
-    if name.startswith(("/", ".", "~")) or name.count("/") != 1 or Path(name).expanduser().is_dir():
-        return Path(name).expanduser()
+    if name.startswith(("/", ".", "~")) or name.count("/") != 1 or path_of(name).is_dir():
+        return path_of(name)
     return name
 
 

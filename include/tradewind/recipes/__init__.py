@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from tradewind.config import Recipe, RunConfig
 from tradewind.errors import UserError
+from tradewind.files import path_of
 from tradewind.sources.location import absolute
 
 SHIPPED = Path(__file__).parent
@@ -77,7 +78,7 @@ def read_config(path: Path) -> RunConfig:
 def _find(recipe: str) -> Path:
     if recipe in shipped_recipes():
         return SHIPPED / f"{recipe}.yaml"
-    path = Path(recipe).expanduser()
+    path = path_of(recipe)
     if path.suffix in {".yaml", ".yml"}:
         if path.is_file():
             return path

@@ -30,6 +30,7 @@ from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
 from tradewind.stages.stage_run import inputs_of
+from tradewind.sweep.choose import trials_line
 
 log = logging.getLogger("tradewind")
 
@@ -45,6 +46,7 @@ def reuse(
     task_id: str,
     models: Path | None = None,
     shard: Shard = WHOLE,
+    lost: str = "",
 ) -> StageResult | None:
     """Publish an earlier run's result for this stage, if one of the same DAG has the same key.
 
@@ -53,14 +55,15 @@ def reuse(
         task: the task's id without its try. Where a result of this very task stands in the run already, the task
             was cleared, and is to run anew.
         task_id: the task's id with its try.
+        lost: the try, as `task_id`, whose end was never told: that it took an earlier result is no sign of a clear.
         models: the pipeline's registry, whose champion `evaluate` compares with.
 
     Returns:
         The result as it stands in this run now; None where the stage must run. A fault is a warning and None.
     """
     folder = shard.folder(stage)
-    if _was_cleared(run_dir, folder, job_id, task):
-        log.info("%s: was cleared, so no earlier result is used", folder)
+    if _has_ended(run_dir, folder, job_id, task, lost):
+        log.info("%s: came to its end in this run before, so no earlier run's result is used", folder)
         return None
     began = time.monotonic()
     try:
@@ -68,15 +71,17 @@ def reuse(
         with FileHashes(results_folder(run_dir)) as hashes:
             inputs = inputs_of(stage, config, run_dir, hashes.of) | _read_outside(stage, config, hashes)
             champion = _champion(stage, inputs, models)
-            told = _stand_ins(stage, run_dir)
+            told = _told(stage, run_dir)
             key = key_of(stage, config, inputs, hashes, code=code, shard=shard, champion=champion, told=told)
-        found = find(run_dir, stage, key)
-        if found is None or found[0].path == run_dir.path:
-            return None
-        source, made = found
-        result = _as_cached(made, config, source=source, inputs=inputs, job_id=job_id, task_id=task_id, began=began)
-        result = result.model_copy(update=made.placed_as(shard))  # a trial may have been another one of its sweep
         with placing(run_dir):
+            found = find(run_dir, stage, key)
+            if found is None:
+                return None
+            source, made = found
+            if source.path == run_dir.path:  # another try has placed it in this moment; or this run has made it
+                return made if (made.folder, made.status) == (folder, "cached") else None
+            result = _as_cached(made, config, source=source, inputs=inputs, job_id=job_id, task_id=task_id, began=began)
+            result = result.model_copy(update=made.placed_as(shard))  # a trial may have been another one of its sweep
             place(source.published(made.folder), run_dir, folder, result)
     except (UserError, OSError) as error:
         log.warning("%s: no earlier result is used: %s", folder, error)
@@ -89,7 +94,7 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
     """Have what the stage published found by later runs; a fault is a warning.
 
     Not kept is what a later run had better make itself: a result of documents or of a model that changed meanwhile,
-    and an extraction with passages that may have an answer another time.
+    and one that lacks passages or verdicts which a server may answer another time.
     """
     folder = shard.folder(stage)
     try:
@@ -102,7 +107,7 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
             log.info("%s: is not kept for later runs: %s", folder, why)
             return
         results_folder(run_dir).mkdir(parents=True, exist_ok=True)
-        told = _stand_ins(stage, run_dir)
+        told = _told(stage, run_dir)
         with FileHashes(results_folder(run_dir)) as hashes:
             for champion in _champions(result):
                 key = key_of(stage, config, result.inputs, hashes, code=code, shard=shard, champion=champion, told=told)
@@ -111,14 +116,15 @@ def remember(stage: Stage, run_dir: RunDir, *, code: str, shard: Shard = WHOLE) 
         log.warning("%s: is not kept for later runs: %s", folder, error)
 
 
-def _was_cleared(run_dir: RunDir, folder: str, job_id: str, task: str) -> bool:
-    """Whether this very task has published in this run before."""
+def _has_ended(run_dir: RunDir, folder: str, job_id: str, task: str, lost: str) -> bool:
+    """Whether this very task has come to its end in this run before."""
     try:
         own = run_dir.result(folder)
     except UserError:  # none, or a damaged one
         return False
-    made_by = (own.task_id or "").rpartition("/")[0]
-    return own.status != "skipped" and (own.job_id, made_by) == (job_id, task)
+    made_by = own.task_id or ""
+    is_own = (own.job_id, made_by.rpartition("/")[0]) == (job_id, task)
+    return is_own and (own.status == "success" or (own.status == "cached" and made_by != lost))
 
 
 def _read_outside(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[str, Artifact]:
@@ -128,13 +134,17 @@ def _read_outside(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[s
     return {DOCUMENTS: texts_of(config, hashes)} if stage == "extract" and config.extract is not None else {}
 
 
-def _stand_ins(stage: Stage, run_dir: RunDir) -> dict[str, str]:
-    """The skipped stages that the report tells of, and whose results stand in for them."""
+def _told(stage: Stage, run_dir: RunDir) -> dict[str, Any]:
+    """What the report tells of the stages before it besides what they made."""
     if stage != "report":
         return {}
     there = (before for before in STAGES if before != stage and run_dir.result_file(before).is_file())
     results = [run_dir.result(before) for before in there]
-    return {result.stage: result.source_run for result in results if result.status == "skipped" and result.source_run}
+    return {
+        "stand-ins": {result.stage: result.source_run for result in results if result.status == "skipped"},
+        "warnings": [warning for result in results for warning in result.warnings],
+        "trials": next((trials_line(result.metrics) for result in results if result.stage == "finetune"), None),
+    }
 
 
 def _champion(stage: Stage, inputs: Mapping[str, Artifact], models: Path | None) -> str | None:
@@ -176,6 +186,7 @@ def _as_cached(
         "job_id": job_id,
         "task_id": task_id,
         "status": "cached",
+        "reason": None,  # of a run in which its own result stood in for the stage
         "source_run": made.source_run or source.path.name,
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
@@ -194,7 +205,7 @@ def _not_kept(result: StageResult) -> str | None:
     if result.stage in ("prepare", "extract") and DOCUMENTS not in result.inputs:
         return "the documents changed while they were read"
     if left := result.metrics.get("left_to_ask", 0):
-        return f"{left} passages may have an answer another time"
+        return f"{left} questions to a server may have an answer another time"
     return None
 
 

@@ -34,7 +34,7 @@ def enter(run_dir: RunDir, stage: Stage, folder: str, key: str, result: StageRes
     """Have the run's result found under `key`; it takes the place of an earlier one."""
     path = _path(run_dir, stage, key)
     path.parent.mkdir(parents=True, exist_ok=True)
-    entry = Entry(run=run_dir.path.name, folder=folder, outputs=_hashes(result))
+    entry = Entry(run=run_dir.path.name, folder=folder, outputs=result.hashes)
     write_atomically(path, entry.model_dump_json(indent=1))
 
 
@@ -53,12 +53,8 @@ def find(run_dir: RunDir, stage: Stage, key: str) -> tuple[RunDir, StageResult] 
         log.info("%s: run %s is gone; the stage is run", stage, entry.run)
         return None
     result = source.result(entry.folder)
-    return (source, result) if result.stage == stage and _hashes(result) == entry.outputs else None
+    return (source, result) if result.stage == stage and result.hashes == entry.outputs else None
 
 
 def _path(run_dir: RunDir, stage: Stage, key: str) -> Path:
     return results_folder(run_dir) / stage / f"{key}.json"
-
-
-def _hashes(result: StageResult) -> dict[str, str]:
-    return {name: artifact.sha256 for name, artifact in result.outputs.items()}

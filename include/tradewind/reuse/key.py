@@ -25,12 +25,10 @@ DECIDES: dict[Stage, tuple[str, ...]] = {
     "adapt": ("model", "seed", "adapt"),
     "finetune": ("model", "seed", "finetune"),  # of a trial of a sweep "sweep", too
     "evaluate": ("model", "seed", "evaluate", "split.min_items"),
-    "report": tuple(RunConfig.model_fields),
 }  # fmt: skip
-"""For each stage the settings of RunConfig that have a say in what it makes."""
+"""For each stage the settings of RunConfig that have a say in what it makes; all have in the report."""
 _HOW_ASKED = (
-    "api_key_env", "timeout", "concurrency", "patience", "retry_failed", "budget", "price", "batch",
-    "batch_poll_seconds", "shards",
+    "api_key_env", "timeout", "concurrency", "patience", "budget", "price", "batch", "batch_poll_seconds", "shards",
 )  # fmt: skip
 """Of a server that is asked, what decides how fast and how dear its answers come, not what they are."""
 ANY_CHAMPION = "any"
@@ -45,7 +43,7 @@ def key_of(
     code: str,
     shard: Shard,
     champion: str | None = None,
-    told: Mapping[str, str] | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> str:
     """A hash of the stage, its settings, its inputs' hashes and the code; equal means the same outcome is due.
 
@@ -72,10 +70,12 @@ def key_of(
 
 def _settings(stage: Stage, config: RunConfig, hashes: FileHashes) -> dict[str, Any]:
     settings = config.model_dump(mode="json")
-    settings["data_dir"] = Path(config.data_dir).name  # stands on the data set's card; what is in it is an input
     for asked in (settings["extract"], settings["evaluate"]["judge"]):
         for name in _HOW_ASKED if asked else ():
             asked.pop(name, None)
+    if stage == "report":
+        return settings  # with the folders' own names, which it tells
+    settings["data_dir"] = Path(config.data_dir).name  # stands on the data set's card; what is in it is an input
     found = {dotted: _at(settings, dotted) for dotted in DECIDES[stage]}
     # Only where it counts: a model is gigabytes.
     if "model" in found:

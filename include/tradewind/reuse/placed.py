@@ -11,7 +11,7 @@ from pathlib import Path
 from tradewind.errors import UserError
 from tradewind.lease import placing_lock
 from tradewind.registry.placing import place_tree
-from tradewind.results import StageResult
+from tradewind.results import StageResult, read_result
 from tradewind.run_dir import RunDir
 
 _PLACING = ".placing-"
@@ -33,7 +33,8 @@ def place(source: Path, run_dir: RunDir, folder: str, result: StageResult) -> No
     Files are linked where the file system allows, so that a model of gigabytes takes no time and no room.
 
     Raises:
-        UserError: an output is missing or not as large as `result` says, or there is something but files.
+        UserError: an output is missing or not as large as `result` says, there is something but files, or `source`
+            was replaced since `result` was read.
         OSError: `source` is being deleted, or the disk is full.
     """
     staged = run_dir.path / f".{folder}{_PLACING}{uuid.uuid4().hex}"
@@ -52,3 +53,6 @@ def _check(staged: Path, source: Path, result: StageResult) -> None:
         files = [path] if path.is_file() else [inner for inner in path.rglob("*") if inner.is_file()]
         if not path.exists() or sum(inner.stat().st_size for inner in files) != artifact.bytes:
             raise UserError(f"{source / name}: is not what was published")
+    # Last: a folder is replaced as a whole, so that while this is the result all that was placed is its.
+    if read_result(source / "result.json").hashes != result.hashes:
+        raise UserError(f"{source}: was replaced meanwhile")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tradewind.config import DataConfig
+from tradewind.files import path_of
 from tradewind.sources.record import Item, Rejected, SourceFile
 
 _TABLES = (".json", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -41,7 +42,7 @@ def unknown_files(data_dir: Path, config: DataConfig) -> Iterator[Item]:
                 told = ", ".join(known)
                 yield Rejected.of(name, "file", f"format '{path.suffix}' not known; known in {folder} are {told}", "")
                 yield SourceFile(name, entries=1)
-    datasets = {(data_dir / Path(dataset.path).expanduser()).resolve() for dataset in config.datasets}
+    datasets = {(data_dir / path_of(dataset.path)).resolve() for dataset in config.datasets}
     for folder, advice in _unread(data_dir):
         for path in sorted((data_dir / folder).rglob("*")):
             name = path.relative_to(data_dir).as_posix()

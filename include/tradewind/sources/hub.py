@@ -10,6 +10,7 @@ from typing import Any
 
 from tradewind.config import DataConfig, DatasetConfig
 from tradewind.errors import UserError
+from tradewind.files import path_of
 from tradewind.sources import glossary, qa
 from tradewind.sources.record import Item, Record
 from tradewind.sources.tables.reading import read_table, stated
@@ -38,7 +39,7 @@ def read(data_dir: Path, config: DataConfig) -> Iterator[Item]:
 
 def folder_of(data_dir: Path, dataset: DatasetConfig) -> Path:
     """Where a dataset stands if it is a folder; a dataset of the hub has nothing there."""
-    return data_dir / Path(dataset.path).expanduser()
+    return data_dir / path_of(dataset.path)
 
 
 def _record(row: Any, file: str, key: str, config: DataConfig) -> Record | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tradewind.errors import UserError
+from tradewind.files import path_of
 
 EMBEDDED = "embedded:"
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -13,7 +14,7 @@ _LANGUAGES = ("en", "ko")
 
 def absolute(data: str | Path) -> str:
     """The name that a configuration keeps: `embedded:en` as it is, so that it means the same in every container."""
-    return str(data) if str(data).startswith(EMBEDDED) else str(Path(data).expanduser().resolve())
+    return str(data) if str(data).startswith(EMBEDDED) else str(path_of(str(data)).resolve())
 
 
 def locate_documents(data: str) -> Path:

@@ -50,6 +50,8 @@ def run(stage: StageRun) -> None:
     stage.metrics = {"items": len(items), "generated": generated, "verdict": scores.verdict} | {
         f"{group.kind}.{group.language}.{group.headline}": group.metric(group.headline).mean for group in scores.groups
     }
+    if judged is not None:
+        stage.metrics["left_to_ask"] = judged.left_to_ask
     if champion is not None:
         stage.metrics |= {"champion": champion.name, "known_to_champion": known}
     if known:

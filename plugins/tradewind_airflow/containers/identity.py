@@ -26,7 +26,7 @@ class Identity:
     task_id: str
     """`<task_id>/<try>`; of a mapped task `<task_id>[<index>]/<try>`."""
     generation: int
-    """How often the run was cleared: a retry of the same generation may take over a container, a cleared task not."""
+    """Another one after each clear: a retry of the same generation may take over what a try before it made or runs."""
     owner: str
     """This very try, unlike any other's."""
 
@@ -39,7 +39,7 @@ class Identity:
         return cls(
             job_id=f"{ti.dag_id}/{ti.run_id}",
             task_id=f"{ti.task_id}{mapped}/{ti.try_number}",
-            generation=getattr(context.get("dag_run"), "clear_number", 0) or 0,
+            generation=(getattr(context.get("dag_run"), "clear_number", 0) or 0) + _tries_before(ti),
             owner=str(getattr(ti, "id", f"{ti.run_id}/{ti.task_id}{mapped}/{ti.try_number}")),
         )
 
@@ -80,6 +80,11 @@ class Identity:
             GPUS: ",".join(gpu.id for gpu in gpus),
             "tradewind.version": tradewind.__version__,
         }
+
+
+def _tries_before(ti: Any) -> int:
+    """How many tries the task had when it was last cleared; a clear that leaves the run as it is shows only here."""
+    return max(0, (getattr(ti, "max_tries", 0) or 0) - (getattr(getattr(ti, "task", None), "retries", 0) or 0))
 
 
 def try_number(task_id: str) -> int:

@@ -40,10 +40,8 @@ class Outcome:
         """
         those = [result for result in self.results if result.stage in _MODEL_STAGES]
         sources = {result.stage: result.source_run for result in those if result.status == "cached"}
-        other = any(
-            result.status == "success" or (result.status == "skipped" and result.source_run) for result in those
-        )
-        return None if other or "finetune" not in sources else sources.get("evaluate", sources["finetune"])
+        changed = any(result.status == "success" or (result.status == "skipped" and result.outputs) for result in those)
+        return None if changed or "finetune" not in sources else sources.get("evaluate", sources["finetune"])
 
     def seconds(self) -> float:
         """What the stages took that this run itself made."""

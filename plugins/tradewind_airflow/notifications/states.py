@@ -58,6 +58,15 @@ def failed_tasks(
     return found
 
 
+def returned(value: Any, state: str | None) -> Any:
+    """What a task returned; None where it did not succeed this time: Airflow keeps it until the task starts again.
+
+    Args:
+        state: the task's; None where it is not known.
+    """
+    return value if state in (None, "success") else None
+
+
 def not_run(states: Mapping[str, str], order: Sequence[str]) -> list[str]:
     """The tasks that had to wait for a failed one."""
     found = {_split(key, order)[0] for key, state in states.items() if state == "upstream_failed"}

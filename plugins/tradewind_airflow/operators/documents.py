@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SEEN = "seen"
 _DIGEST = "documents"
+_LOOKED_BACK = 50
 
 
 class WatchDocumentsOperator(BaseOperator):
@@ -61,11 +62,13 @@ class WatchDocumentsOperator(BaseOperator):
             kept.mkdir(parents=True, exist_ok=True)
             with FileHashes(kept) as hashes:
                 found = documents_of(config, hashes)
+        looks = context["asset_state_store"][self.documents]
+        is_at_rest = found.sha256 == looks.get(_SEEN)
+        if not is_at_rest:
+            looks.set(_SEEN, found.sha256)
         if found.sha256 == self._last_told(context):
             raise AirflowSkipException(f"{config.data_dir}: as they were when last told of")
-        looks = context["asset_state_store"][self.documents]
-        if found.sha256 != looks.get(_SEEN):
-            looks.set(_SEEN, found.sha256)
+        if not is_at_rest:
             raise AirflowSkipException(f"{config.data_dir}: changed; told if the next look finds them so as well")
         extra: dict[str, Any] = {_DIGEST: found.sha256, "bytes": found.bytes}
         context["outlet_events"][self.documents].extra = extra
@@ -73,5 +76,6 @@ class WatchDocumentsOperator(BaseOperator):
         return extra
 
     def _last_told(self, context: Context) -> Any:
-        last = next(iter(context["inlet_events"][self.documents].ascending(False).limit(1)), None)
-        return (last.extra or {}).get(_DIGEST) if last is not None else None
+        newest_first = context["inlet_events"][self.documents].ascending(False).limit(_LOOKED_BACK)
+        told = ((event.extra or {}).get(_DIGEST) for event in newest_first)
+        return next(filter(None, told), None)  # without those of somebody else's, such as one by hand

@@ -25,7 +25,7 @@ from tradewind_airflow.notifications.messages.result import approval_of, result
 from tradewind_airflow.notifications.messages.short import nothing_new, nothing_scored
 from tradewind_airflow.notifications.outcome import Outcome
 from tradewind_airflow.notifications.settings import examples_wanted, mention_of
-from tradewind_airflow.notifications.states import not_run
+from tradewind_airflow.notifications.states import not_run, returned
 from tradewind_airflow.operators.stage import StageOperator
 from tradewind_airflow.operators.tell import TellOperator, task_order
 
@@ -49,6 +49,7 @@ class NotifyRunOperator(TellOperator):
 
     Args:
         registered: what RegisterModelOperator returned (templated): whether the model is champion now, or waits.
+        register_task_id: that operator's task.
         examples: whether answers of the models are quoted; None: as `TRADEWIND_SLACK_EXAMPLES` says.
         approve_task_id: the task that asks for an approval.
         tell_task_ids: other tasks that only tell, or mark the end; neither is a stage that failed or did not run.
@@ -62,6 +63,7 @@ class NotifyRunOperator(TellOperator):
         self,
         *,
         registered: Any = None,
+        register_task_id: str = "register",
         examples: bool | None = None,
         approve_task_id: str = "approve",
         tell_task_ids: Sequence[str] = ("announce", "tell_promotion", "end"),
@@ -70,6 +72,7 @@ class NotifyRunOperator(TellOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.registered = registered
+        self.register_task_id = register_task_id
         self.examples = examples
         self.approve_task_id = approve_task_id
         self.tell_task_ids = tuple(tell_task_ids)
@@ -96,17 +99,26 @@ class NotifyRunOperator(TellOperator):
             place.keep(told=True, failures=(*spared, *(task.name for task in tasks)))
             return
         outcome = Outcome.read(Path(self.run_dir), about.job_id)
-        if (since := outcome.nothing_new_since) and not self.registered:
+        registered = returned(self.registered, states.get(self.register_task_id))
+        if (since := outcome.nothing_new_since) and not registered:
             self._send(place, nothing_new(about, since, self._champion(about)))
         elif (report := self._report(outcome)) is None:
             reasons = [f"{found.stage}: {found.reason}" for found in outcome.results if found.reason]
             self._send(place, nothing_scored(about, reasons or ["no stage left a result"]))
         else:
-            self._send_result(context, place, about, outcome, report)
+            self._send_result(context, place, about, outcome, report, registered=registered or {})
         place.keep(told=True, failures=spared)
 
-    def _send_result(self, context: Context, place: SlackPlace, about: About, outcome: Outcome, report: Report) -> None:
-        registered = self.registered or {}
+    def _send_result(
+        self,
+        context: Context,
+        place: SlackPlace,
+        about: About,
+        outcome: Outcome,
+        report: Report,
+        *,
+        registered: dict[str, Any],
+    ) -> None:
         approval = approval_of(registered, self.approve_task_id, self._timeout(context))
         for line in text_table(report.scores).splitlines():
             self.log.info("%s", line)
@@ -149,8 +161,9 @@ class NotifyPromotionOperator(TellOperator):
 
     Args:
         registered: what RegisterModelOperator returned (templated).
+        register_task_id: that operator's task.
         promoted: what PromoteModelOperator returned (templated).
-        promote_task_ids: the tasks whose failing it tells.
+        promote_task_ids: the tasks whose failing it tells, PromoteModelOperator's the last.
     """
 
     template_fields: Sequence[str] = (*TellOperator.template_fields, "registered", "promoted")
@@ -160,12 +173,14 @@ class NotifyPromotionOperator(TellOperator):
         *,
         registered: Any,
         promoted: Any,
+        register_task_id: str = "register",
         promote_task_ids: Sequence[str] = ("approve", "promote"),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.registered = registered
         self.promoted = promoted
+        self.register_task_id = register_task_id
         self.promote_task_ids = tuple(promote_task_ids)
 
     def execute(self, context: Context) -> None:
@@ -175,19 +190,20 @@ class NotifyPromotionOperator(TellOperator):
             AirflowSkipException: nobody was asked; or no token and no connection.
             AirflowFailException, AirflowException: as NotifyRunOperator.
         """
-        if not (self.registered or {}).get("asks"):
+        states = self._states(context)
+        registered = returned(self.registered, states.get(self.register_task_id))
+        if not (registered or {}).get("asks"):
             raise AirflowSkipException("nobody was asked to approve a version")
+        now_champion = returned(self.promoted, states.get(self.promote_task_ids[-1]))
         about, answer = self._about(context), read_answer(Path(self.run_dir))
         place = self._place(about)
-        tasks = [
-            task for task in self._failed(context, self._states(context), ()) if task.task_id in self.promote_task_ids
-        ]
+        tasks = [task for task in self._failed(context, states, ()) if task.task_id in self.promote_task_ids]
         if tasks:
             message = failed(about, tasks, mention=mention_of(self.mention))
-        elif self.promoted:
-            message = promoted(about, str(self.promoted["said"]), answer)
+        elif now_champion:
+            message = promoted(about, str(now_champion["said"]), answer)
         else:
-            message = refused(about, str(self.registered["version"]), self._champion(about), answer)
+            message = refused(about, str(registered["version"]), self._champion(about), answer)
         self._log(message)
         with told_to_task(place.thread.channel if place.thread else self.channel):
             place.post(message, broadcast=True)

@@ -19,7 +19,7 @@ from requests.exceptions import RequestException
 from setproctitle import getproctitle
 
 from tradewind.config import RunConfig
-from tradewind.errors import UserError
+from tradewind.errors import TemporaryError, UserError
 from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
 from tradewind.results import STAGES, Stage, StageResult
@@ -28,6 +28,7 @@ from tradewind.run_dir import RunDir
 from tradewind.shard import DIVIDED, WHOLE, Shard
 from tradewind_airflow import macros
 from tradewind_airflow.asked import Asked
+from tradewind_airflow.begun import begin
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
@@ -70,7 +71,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     newest earlier result that fits stands in for it.
 
     A container outlives the loss of its worker: the retry finds and follows it. It ends within
-    seconds when the task is cleared or marked otherwise. A subprocess ends with its worker.
+    seconds when the task is cleared or marked otherwise. A subprocess ends with its worker; what it
+    has published by then is the retry's.
 
     Args:
         stage: `extract`, `prepare`, `baseline`, `adapt`, `finetune`, `evaluate` or `report`.
@@ -175,10 +177,11 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             asked = Asked.of(
                 run_dir, identity.job_id, recipe=self.recipe, data=self.data, seed=self.seed, overrides=self.overrides
             )
+            lost = begin(run_dir, self._folder, identity)
             result = standing_or_made(
                 self.stage, asked, run_dir, identity, shard=self.shard, models=self._models(identity),
-                skipped=skipped_stages(context, run_dir), code=self._code,
-                make=lambda: self._made(asked.config, run_dir, identity, context),
+                skipped=skipped_stages(context, run_dir), code=self._code, lost=lost,
+                make=lambda: self._made(asked.config, run_dir, identity, context, lost=lost),
             )  # fmt: skip
         if result.status == "skipped":
             raise AirflowSkipException(result.reason)
@@ -255,10 +258,15 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         """The name of the stage's folder in the run."""
         return self.shard.folder(self.stage)
 
-    def _made(self, config: RunConfig, run_dir: RunDir, identity: Identity, context: Context) -> StageResult:
+    def _made(
+        self, config: RunConfig, run_dir: RunDir, identity: Identity, context: Context, *, lost: str
+    ) -> StageResult:
         choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
         if self.image:
             self._run_container(run_dir, config, identity, choice, context)
+        elif lost:
+            self.log.info("try %s has published its result already", lost)
+            self._finished_try = lost
         else:
             self._run_subprocess(run_dir, config, identity, choice)
         return finished_result(run_dir, self._folder, self.stage, job_id=identity.job_id, task_id=self._finished_try)
@@ -337,10 +345,15 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             ended = self._child.run(self._log_line)
             if not choice.was_taken(ended.returncode):
                 break
+        why = ended.why(stopped=self._stop.requested)
         if ended.returncode == UserError.exit_code:
-            raise AirflowFailException(ended.why())
-        if ended.returncode != 0:
-            raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {ended.why()}")
+            raise AirflowFailException(why)
+        if ended.returncode == TemporaryError.exit_code:
+            raise AirflowException(why)
+        if ended.returncode < 0:
+            raise AirflowException(f"{self.stage}: {why}")
+        if ended.returncode > 0:
+            raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {why}")
 
     def _log_line(self, line: str) -> None:
         """A line of the stage's, at the level it begins with."""

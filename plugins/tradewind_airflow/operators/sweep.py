@@ -10,12 +10,14 @@ from airflow.sdk import BaseOperator
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
+from tradewind.preflight import check_recipe
 from tradewind.results import Stage, StageResult
 from tradewind.run_dir import RunDir
 from tradewind.sweep.choose import choose, trials_line
 from tradewind.sweep.trials import Trial, read_trials
 from tradewind_airflow.asked import settings_of
 from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.notifications.states import returned, task_states
 from tradewind_airflow.operators.configure import ConfigureRunOperator
 from tradewind_airflow.operators.stage import StageOperator
 from tradewind_airflow.told import told
@@ -56,6 +58,11 @@ class ConfigureSweepOperator(ConfigureRunOperator):
     def _check(self, config: RunConfig, run_dir: RunDir, skip: Sequence[str]) -> None:
         super()._check(config, run_dir, skip)
         self._trials = read_trials(self._stated, config)
+        for trial in self._trials:
+            try:
+                check_recipe(trial.config)
+            except UserError as error:
+                raise UserError(f"trial {trial.shard.index}: {error}") from error
 
 
 class GemmaTrialOperator(StageOperator):
@@ -122,7 +129,7 @@ class ChooseTrialOperator(BaseOperator):
                 raise UserError(f"{run_dir.path / 'run.json'}: is not there or another run's; clear the first task")
             trials = read_trials(settings.params[_FIELD], settings.config)
             result = choose(
-                run_dir, settings.config, trials, _finished(self.trials),
+                run_dir, settings.config, trials, _finished(self.trials, _states(context)),
                 job_id=identity.job_id, task_id=identity.task_id,
             )  # fmt: skip
         said = str(trials_line(result.metrics))
@@ -136,7 +143,17 @@ class ChooseTrialOperator(BaseOperator):
         }
 
 
-def _finished(returned: Iterable[Mapping[str, Any]] | None) -> dict[str, StageResult]:
-    """The results by shard; a task that failed or was skipped returned none."""
-    results = [StageResult.model_validate(value) for value in returned or ()]
-    return {str(result.shard): result for result in results}
+def _states(context: Context) -> dict[str, str]:
+    return {} if context.get("dag") is None else task_states(context["ti"])
+
+
+def _finished(values: Iterable[Mapping[str, Any]] | None, states: Mapping[str, str]) -> dict[str, StageResult]:
+    """The results by shard; of a task that did not succeed what is there was returned before it was cleared."""
+    results = [StageResult.model_validate(value) for value in values or ()]
+    return {str(result.shard): result for result in results if returned(result, states.get(_key(result)))}
+
+
+def _key(result: StageResult) -> str:
+    """Its task as Airflow names the states of mapped ones: `trials_0` of `trials[0]/1`."""
+    task = str(result.task_id).rpartition("/")[0]
+    return task.replace("[", "_").removesuffix("]")

@@ -80,7 +80,9 @@ def _result(run_dir: RunDir | None, folder: str) -> StageResult | None:
 
 
 def _stages(run_dir: RunDir | None, tasks: list[TaskState]) -> list[dict[str, Any]]:
-    """In the order in which they run; the parts of a mapped task as one."""
+    """In the order in which they run, the parts of a mapped task as one; none where it is no run of Tradewind."""
+    if run_dir is None and not any(task.is_ours for task in tasks):
+        return []
     ours = [(STEPS.index(task.step), task.task_id, task) for task in tasks if task.step]
     ours.sort(key=lambda entry: entry[:2])
     return [

@@ -57,6 +57,11 @@ class TaskState:
         last = self.task_id.rpartition(".")[2]  # of a task in a group
         return last if last in STEPS else _BY_OPERATOR.get(self.operator)
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether an operator of ours runs it; the name alone may be anybody's."""
+        return self.operator in _BY_OPERATOR
+
 
 def run_ids(dag_id: str) -> list[str]:
     """All runs of a DAG that Airflow remembers."""

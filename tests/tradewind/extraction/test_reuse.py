@@ -53,7 +53,7 @@ def test_every_shard_is_taken_again_and_prepare_reads_them(
     assert _reuse(RunDir(second.path.with_name("third")), config) is None  # undivided it is another work
 
 
-@pytest.mark.parametrize("changed", [{"wordings": 2}, {"base_url": "http://127.0.0.1:9"}])
+@pytest.mark.parametrize("changed", [{"wordings": 2}, {"base_url": "http://127.0.0.1:9"}, {"retry_failed": True}])
 def test_other_settings_or_texts_are_asked_about(
     first: Extraction, second: RunDir, server: LlmServer, changed: dict[str, Any]
 ) -> None:

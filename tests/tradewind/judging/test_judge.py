@@ -252,6 +252,7 @@ def test_a_budget_that_lets_go_on_leaves_answers_unscored() -> None:
         budget = {"requests": 130, "when_reached": "go_on"}
         record = judge(items, server, budget=budget, max_unscored=0.5)
     assert sum(record.unscored.values()) + record.anchors_unscored == 10
+    assert record.left_to_ask == sum(record.unscored.values()) > 0
     faults = {told["fault"] for item in items for told in item["judgements"].values()} - {None}
     assert faults <= {"not asked: evaluate.judge.budget.requests (130)"}
 

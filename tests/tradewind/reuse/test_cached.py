@@ -14,6 +14,7 @@ import pytest
 
 from finished_run import finished_run
 from quick_run import ORDER, QuickRun, spoil
+from tradewind.errors import UserError
 from tradewind.recipes import read_config
 from tradewind.registry.register import register
 from tradewind.registry.store import Registry
@@ -21,6 +22,7 @@ from tradewind.registry.version import CHAMPION_INPUT
 from tradewind.results import STAGES, Stage
 from tradewind.reuse.cached import remember, reuse
 from tradewind.reuse.index import results_folder
+from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
 
 Nights = Callable[..., QuickRun]
@@ -98,7 +100,10 @@ def test_documents_that_moved_or_were_touched_are_the_same(night: Nights, docume
     assert night().task("prepare") == "cached"
     other = tmp_path / "elsewhere" / "documents"
     shutil.copytree(documents, other)
-    assert night(data=other).task("prepare") == "cached"
+    moved = night(data=other)
+    # The report is drawn anew: it says where they lie.
+    assert moved.run() == ALL_CACHED | {"report": "made"}
+    assert moved.consistent()
 
 
 def test_other_code_makes_everything_anew(night: Nights) -> None:
@@ -122,7 +127,7 @@ def test_a_local_base_model_counts_by_what_is_in_it(night: Nights, tmp_path: Pat
         _age(tmp_path / name)
     assert night(model__model_name_or_path=str(tmp_path / "one")).run() == ALL_MADE
     ended = night(model__model_name_or_path=str(tmp_path / "moved")).run()
-    assert ended == ALL_CACHED
+    assert ended == ALL_CACHED | {"report": "made"}  # which names it
     (tmp_path / "moved" / "model.safetensors").write_text("trained further")
     ended = night(model__model_name_or_path=str(tmp_path / "moved")).run()
     assert (ended["prepare"], ended["baseline"], ended["adapt"]) == ("cached", "made", "made")
@@ -156,6 +161,15 @@ def test_what_was_read_while_the_documents_changed_is_not_kept(night: Nights) ->
     spoil(first, "prepare", inputs={})
     remember("prepare", first.dir, code="code")
     assert night().task("prepare") == "made"
+
+
+def test_scores_that_lack_verdicts_which_a_server_may_give_later_are_not_kept(night: Nights) -> None:
+    first = night()
+    first.run("prepare", "baseline", "adapt", "finetune")
+    first.make("evaluate", "evaluate/1")
+    spoil(first, "evaluate", metrics={"left_to_ask": 2})
+    remember("evaluate", first.dir, code="code")
+    assert night().run()["evaluate"] == "made"
 
 
 def test_a_stage_that_the_recipe_turned_off_is_not_cached(night: Nights) -> None:
@@ -377,3 +391,53 @@ def test_an_index_names_runs_by_their_folders_alone(night: Nights) -> None:
     for path in results_folder(first.dir).glob("*/*.json"):
         entry = json.loads(path.read_text())
         assert (entry["run"], "/" in entry["folder"]) == ("night-1", False)
+
+
+def _swept(run: QuickRun, *others: str, status: str = "success", failed: str = "") -> None:
+    """Have the run's `finetune` be what a sweep chose, of these settings beside its own."""
+    rows = [{"trial": "1", "settings": "the best", "status": status, "validation_loss": 1.0, "seconds": len(status)}]
+    rows += [
+        {"trial": "2", "settings": other, "status": status, "validation_loss": 2.0, "seconds": 9.0} for other in others
+    ]
+    spoil(run, "finetune", metrics={"trials": rows, "validation_pairs": 8}, warnings=(failed,) if failed else ())
+
+
+def test_a_report_that_tells_of_other_trials_is_drawn_anew(night: Nights) -> None:
+    """Of two sweeps with one best setting the second report must not name what only the first one tried."""
+    first = night()
+    first.run("prepare", "baseline", "adapt", "finetune")
+    _swept(first, "a setting", "another")
+    first.run("evaluate", "report")
+
+    def report_of_a_sweep(*others: str, **how: str) -> str:
+        run = night()
+        run.run("prepare", "baseline", "adapt", "finetune")
+        _swept(run, *others, **how)
+        assert run.task("evaluate") == "cached"
+        return run.task("report")
+
+    assert report_of_a_sweep("a setting", "a third") == "made"
+    assert report_of_a_sweep("a setting", "another", failed="trial 3 failed") == "made"
+    assert report_of_a_sweep("a setting", "another", status="cached") == "cached"
+
+
+def test_what_stood_in_for_a_skipped_stage_says_nothing_of_it_where_it_is_reused(night: Nights) -> None:
+    first, second = night(), night()
+    first.run()
+    assert first.task("finetune", skip=True) == "stand-in"  # skipped after it was made: its own result stays
+    second.run()
+    result = second.result("finetune")
+    assert (result.status, result.source_run, result.reason) == ("cached", first.dir.path.name, None)
+
+
+def test_a_folder_that_is_replaced_while_it_is_placed_is_not_published(night: Nights) -> None:
+    """Of one size as the other: a run that was cleared meanwhile, whose model is another."""
+    first, second = night(luck="first"), night()
+    first.run()
+    made = first.result("finetune")
+    first.luck = "other"
+    first.make("finetune", "finetune/2")
+    assert first.result("finetune").outputs != made.outputs
+    with pytest.raises(UserError, match="finetune: was replaced meanwhile"), placing(second.dir):
+        place(first.dir.published("finetune"), second.dir, "finetune", made)
+    assert not second.dir.published("finetune").exists()

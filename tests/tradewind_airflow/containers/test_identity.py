@@ -33,6 +33,10 @@ def _context(dag_run: dict[str, Any] | None = None, **changes: Any) -> Any:
         (_context({}, map_index=0), Identity("trade_qa/manual__1", "prepare[0]/1", 0, "0199-uuid")),
         (_context(map_index=None, task_id="group.train"),
          Identity("trade_qa/manual__1", "group.train/1", 0, "0199-uuid")),
+        (_context({"clear_number": 0}, try_number=2, max_tries=1, task=SimpleNamespace(retries=1)),
+         Identity("trade_qa/manual__1", "prepare/2", 0, "0199-uuid")),
+        (_context({"clear_number": 0}, try_number=2, max_tries=2, task=SimpleNamespace(retries=1)),
+         Identity("trade_qa/manual__1", "prepare/2", 1, "0199-uuid")),  # cleared with `reset_dag_runs: false`
     ],
 )  # fmt: skip
 def test_it_is_read_from_the_tasks_context(context: Any, identity: Identity) -> None:

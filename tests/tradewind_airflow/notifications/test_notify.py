@@ -216,6 +216,14 @@ def test_a_stage_that_was_skipped_on_request_is_no_unchanged_one(slack: SlackSer
     assert "same documents" not in json.dumps(slack.messages)
 
 
+def test_what_an_earlier_try_of_the_run_registered_is_not_told_of_this_one(slack: SlackServer, night: Night) -> None:
+    night.scored()
+    night.standing("cached", "prepare", "finetune", "evaluate", "report")
+    night.ended(register="skipped")
+    notify(night, registered=ASKS)
+    assert [message["text"] for message in slack.messages] == ["tiny: nothing new"]
+
+
 def test_a_wish_for_approval_says_why_and_leads_to_the_question(slack: SlackServer, night: Night) -> None:
     night.scored()
     night.ended(approve="awaiting_input")

@@ -79,6 +79,21 @@ def test_a_no_and_silence_are_told_apart(
     assert slack.messages[0]["blocks"][0] == section(f":no_entry_sign: *{said}*")
 
 
+def test_what_an_earlier_try_of_the_run_promoted_is_not_told_of_this_one(slack: SlackServer, asked: Night) -> None:
+    """Cleared, and rejected now: what a task returned stays until it starts again, which a skipped one never does."""
+    asked.states |= {"register": "success", "approve": "success", "promote": "skipped"}
+    answered(asked, False, {"id": "1", "name": "anna"})
+    tell(asked, promoted=PROMOTED)
+    assert slack.messages[0]["blocks"][0] == section(":no_entry_sign: *v2 was rejected by anna; v1 stays champion*")
+
+
+def test_where_nothing_was_registered_this_time_nobody_was_asked(slack: SlackServer, asked: Night) -> None:
+    asked.states |= {"finetune": "failed", "register": "upstream_failed", "promote": "upstream_failed"}
+    with pytest.raises(AirflowSkipException, match="nobody was asked"):
+        tell(asked, promoted=PROMOTED)
+    assert slack.messages == []
+
+
 @pytest.mark.parametrize(
     ("promoted", "said"),
     [

@@ -52,6 +52,12 @@ def test_what_was_asked_for_is_resolved_and_written_down(configure: Any, tmp_pat
     assert len(json.dumps(told)) < 1000
 
 
+@pytest.mark.parametrize("data", ["~nobody-of-that-name/documents", "documents\0"])
+def test_documents_whose_path_cannot_be_are_named(configure: Any, data: str) -> None:
+    with pytest.raises(AirflowFailException, match=r"^'.*documents.*': is no path: .*; write the whole path$"):
+        configure({"data": data})
+
+
 def test_the_dags_own_settings_stand_below_the_forms(configure: Any, tmp_path: Path) -> None:
     own = {"finetune.num_train_epochs": 1, "finetune.learning_rate": 0.01}
     configure({"epochs": 5}, overrides=own)

@@ -105,6 +105,26 @@ def test_documents_that_are_put_back_are_no_change(folder: Path) -> None:
     assert watch.look() == UNCHANGED
 
 
+def test_what_was_seen_before_they_were_put_back_is_no_look_of_now(folder: Path) -> None:
+    """The same half of a copy, begun a second time, is not at rest."""
+    watch = Watch(folder.parent)
+    watch.look()
+    watch.look()
+    for looked in (CHANGED, UNCHANGED, CHANGED):
+        part = folder / "part.json"
+        part.unlink() if part.exists() else part.write_text("[]")
+        assert watch.look() == looked
+    assert watch.look() == "told"
+
+
+def test_an_event_of_somebody_elses_tells_nothing_of_the_documents(folder: Path) -> None:
+    """Such as one by hand, on Airflow's page."""
+    watch = Watch(folder.parent)
+    assert [watch.look() for _ in range(2)] == [CHANGED, "told"]
+    watch.events.told += [SimpleNamespace(extra={"from_rest_api": True}), SimpleNamespace(extra=None)]
+    assert [watch.look() for _ in range(2)] == [UNCHANGED, UNCHANGED]
+
+
 def test_a_folder_that_is_not_there_fails_in_one_line(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(AirflowFailException, match="absent: no such folder; name the folder of your documents"):
         Watch(tmp_path / "absent").look()

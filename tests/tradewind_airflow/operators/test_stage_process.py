@@ -20,6 +20,8 @@ from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 import tradewind
+from tradewind.lease import run_dir_lock
+from tradewind_airflow.child import Ended
 from tradewind_airflow.operators.qa import QAConversionOperator
 from tries import wait_for
 
@@ -102,6 +104,27 @@ def test_on_kill_ends_the_stage(tmp_path: Path, busy: QAConversionOperator, cont
             outcome.result(DEADLINE)
     assert not isinstance(caught.value, AirflowFailException)
     assert not (tmp_path / "prepare").exists()
+
+
+def test_a_stage_that_the_kernel_killed_says_what_is_likely_and_what_to_do(
+    busy: QAConversionOperator, context: Context
+) -> None:
+    with _running(busy, context) as (pid, outcome):
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(AirflowException, match=r"^prepare: killed by SIGKILL, most likely because") as caught:
+            outcome.result(DEADLINE)
+    assert "give it more, or lower" in str(caught.value)
+    assert not isinstance(caught.value, AirflowFailException)  # a retry may find room
+
+
+def test_a_stage_that_had_to_be_killed_with_its_task_blames_no_memory() -> None:
+    assert Ended(-signal.SIGKILL, ()).why(stopped=True) == "killed by SIGKILL"
+
+
+def test_what_passes_by_itself_is_told_as_the_stage_says_it(tmp_path: Path, context: Context) -> None:
+    with run_dir_lock(tmp_path, "finetune"), pytest.raises(AirflowException, match=r"^/.*: held by process") as caught:
+        _prepare(SAMPLES, tmp_path).execute(context)
+    assert not isinstance(caught.value, AirflowFailException)
 
 
 def test_on_kill_is_harmless_before_and_after(tmp_path: Path, context: Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from documents import SAMPLES
+from tradewind.reuse.index import results_folder
 from tradewind.run_dir import RunDir
 from tradewind_airflow.operators.configure import ConfigureRunOperator
 from tradewind_airflow.operators.gemma import GemmaAdaptOperator, GemmaBaselineOperator
@@ -51,8 +53,8 @@ class Night:
         of_airflow = {"dag": self._dag()} if self.states else {}
         return task.execute({"ti": ti, "run_id": self.run_id, "params": self.params} | of_airflow | context)
 
-    def prepare(self) -> dict[str, Any]:
-        return dict(self.run(QAConversionOperator, "prepare"))
+    def prepare(self, *, cleared: int = 0) -> dict[str, Any]:
+        return dict(self.run(QAConversionOperator, "prepare", dag_run=SimpleNamespace(clear_number=cleared)))
 
     def _dag(self) -> DAG:
         with DAG("trade_qa", schedule=None) as dag:
@@ -92,8 +94,29 @@ def test_force_and_a_clear_each_make_it_anew(home: Path) -> None:
     assert Night(home, "forced", force=True).prepare()["status"] == "success"
     cached = Night(home, "cleared")
     assert cached.prepare()["status"] == "cached"
-    made = cached.prepare()  # its second try, of a task that has succeeded
+    made = cached.prepare(cleared=1)  # its second try, of a task that has succeeded
     assert (made["status"], made["task_id"], made["source_run"]) == ("success", "prepare/2", None)
+
+
+def test_what_a_try_published_whose_worker_was_lost_is_its_retrys(home: Path, events: list[Any]) -> None:
+    night = Night(home, "first")
+    made = night.prepare()
+    shutil.rmtree(results_folder(night.run_dir) / "prepare")  # it was lost before it could enter its result
+    events.clear()
+    assert night.prepare() == made  # a retry: nobody has cleared the task
+    assert "try prepare/1 has published its result already" in _lines(events)
+    assert night.prepare() == made  # that one's worker was lost, too
+    assert Night(home, "second").prepare()["status"] == "cached"
+    assert night.prepare(cleared=1)["task_id"] == "prepare/4"
+
+
+def test_so_is_what_it_took_from_an_earlier_run(home: Path) -> None:
+    Night(home, "first").prepare()
+    night = Night(home, "second")
+    assert night.prepare()["status"] == "cached"
+    again = night.prepare()
+    assert (again["status"], again["source_run"]) == ("cached", "first")
+    assert night.prepare(cleared=1)["status"] == "success"
 
 
 def test_a_stage_that_is_left_out_is_skipped_and_says_whose_result_stands_there(home: Path) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
@@ -58,6 +59,11 @@ def test_a_setting_that_cannot_be_is_told_before_anything_is_written(configure: 
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+def test_what_a_trial_needs_is_looked_for_as_what_the_run_does(configure: Any) -> None:
+    with pytest.raises(AirflowFailException, match=r"^trial 2: finetune.report_to: wandb is not installed"):
+        configure("finetune.lora.r=8", "finetune.report_to=[wandb]")
+
+
 @pytest.fixture
 def run(tmp_path: Path, context: dict[str, Any]) -> SweptRun:
     """A run whose first task has run."""
@@ -89,6 +95,19 @@ def test_the_best_is_published_and_the_others_are_told(
     assert "lora.r=8 (failed)" in told["said"]
 
 
+def test_what_trials_returned_before_they_were_cleared_is_not_chosen_among(run: SweptRun, context: Any) -> None:
+    """Airflow keeps what a task returned until it starts again: it does not where what comes before it failed."""
+    results = [run.train(trial, 1.5 - number / 10) for number, trial in enumerate(run.trials)]
+    states: dict[str, str] = {}
+    ti = SimpleNamespace(**vars(context["ti"]), get_task_states=lambda _, run_ids: {run_ids[0]: states})
+    around = context | {"ti": ti, "dag": DAG("trade_qa_sweep", schedule=None)}
+    states |= {"trials_0": "success", "trials_1": "success", "trials_2": "failed"}
+    assert _choose(run, results, around)["chosen"] == "2/3"
+    states |= dict.fromkeys(("trials_0", "trials_1", "trials_2"), "upstream_failed")
+    with pytest.raises(AirflowFailException, match="none of 3 trials came to its end"):
+        _choose(run, results, around)
+
+
 @pytest.mark.parametrize("results", [None, []])
 def test_without_a_trial_it_fails_and_no_retry_can_help(run: SweptRun, context: dict[str, Any], results: Any) -> None:
     with pytest.raises(AirflowFailException, match="none of 3 trials came to its end"):
@@ -105,10 +124,12 @@ def test_a_skipped_trial_is_not_a_skipped_stage_but_a_skipped_choice_is(tmp_path
         mapped = GemmaTrialOperator.partial(task_id="trials").expand_kwargs(
             [{"shard": f"{number}/2", "overrides": {}, "settings": ""} for number in (1, 2)]
         )
+        EmptyOperator(task_id="extract_notes")  # a task of the user's own
         ChooseTrialOperator(task_id="choose", trials=mapped.output) >> GemmaEvaluateOperator(task_id="evaluate")
     assert skipped(trials_0="skipped", trials_1="success") == set()
     assert skipped(choose="skipped") == {"finetune"}
     assert skipped(extract_1="skipped") == {"extract"}
+    assert skipped(extract_0="success", extract_notes="skipped") == set()
 
 
 def test_a_result_says_by_which_trial_it_was_made(run: SweptRun) -> None:

@@ -19,6 +19,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 with DAG("foreign"):
     EmptyOperator(task_id="only")
+    EmptyOperator(task_id="prepare")  # a name that others give a task, too
 """
 
 
