@@ -16,20 +16,16 @@ from tradewind.stages.prepare import prepare
 pytest_plugins = ("container_fixtures",)
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read what belongs together
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, so that a fault shows early; what shares an engine or an Airflow stays with one worker."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_shared(item)))
-
-
-def _shared(item: pytest.Item) -> str:
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """One process runs a file's tests, and all that share the engine or the Airflow of the browser's tests."""
     fixtures = getattr(item, "fixturenames", ())
-    for costly in ("engine", "site"):  # each is started once and serves several files
-        if costly in fixtures:
-            return costly
-    return item.location[0]
+    costly = next((name for name in ("engine", "site") if name in fixtures), item.location[0])
+    item.add_marker(pytest.mark.xdist_group(costly))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, so that a fault shows early."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
 
 @pytest.fixture(scope="session")
