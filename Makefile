@@ -26,7 +26,7 @@ up: $(VENV)/.run
 	@$(BIN)/python -m tradewind_airflow.local up --port "$(PORT)"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(TESTS) --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest $(TESTS) --numprocesses $(WORKERS) --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

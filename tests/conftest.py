@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from collected import read_documents
 from documents import OTHERS_SHAPE, REPOSITORY, SAMPLES, Cli, WriteDocuments, run_cli, write_files
 from splitting import Sample
+from together import COSTLY, TogetherScheduling, together
 from tradewind.config import DataConfig
 from tradewind.recipes import resolve
 from tradewind.stages.prepare import prepare
@@ -16,16 +18,18 @@ from tradewind.stages.prepare import prepare
 pytest_plugins = ("container_fixtures",)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """One process runs a file's tests, and all that share the engine or the Airflow of the browser's tests."""
-    fixtures = getattr(item, "fixturenames", ())
-    costly = next((name for name in ("engine", "site") if name in fixtures), item.location[0])
-    item.add_marker(pytest.mark.xdist_group(costly))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Fast tests first, so that a fault shows early."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        for costly in COSTLY.keys() & set(getattr(item, "fixturenames", ())):
+            assert together(item.location[0]) == costly, f"{item.nodeid}: name its file in tests/together.py"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherScheduling:
+    """Where several processes run the tests."""
+    return TogetherScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
