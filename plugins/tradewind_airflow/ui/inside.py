@@ -70,10 +70,9 @@ def open_inside(root: Path, path: str) -> BinaryIO | None:
     opened = None if place is None else _open(root, place, _FILE)
     if opened is None:
         return None
-    file = os.fdopen(opened, "rb")
     if stat.S_ISREG(os.fstat(opened).st_mode):
-        return file
-    file.close()
+        return os.fdopen(opened, "rb")
+    os.close(opened)
     return None
 
 
