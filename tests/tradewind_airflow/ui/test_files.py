@@ -111,9 +111,9 @@ def test_a_path_may_not_be_hidden_in_the_address(client: Any, run: RunDir) -> No
 def test_what_is_no_file_is_no_download(run: RunDir, downloaded: Any, path: str) -> None:
     (run.path / "prepare").mkdir(exist_ok=True)
     os.mkfifo(run.path / "pipe")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     assert downloaded(path).status_code == 404
-    assert len(os.listdir("/proc/self/fd")) <= before  # nothing is left open
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before  # nothing is left open
 
 
 def test_a_link_within_the_run_is_what_it_leads_to(run: RunDir, listed: Any, downloaded: Any) -> None:
