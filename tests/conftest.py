@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import airflow_home
 from collected import read_documents
 from documents import OTHERS_SHAPE, REPOSITORY, SAMPLES, Cli, WriteDocuments, run_cli, write_files
 from splitting import Sample
@@ -24,6 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for costly in COSTLY.keys() & set(getattr(item, "fixturenames", ())):
             assert together(item.location[0]) == costly, f"{item.nodeid}: name its file in tests/together.py"
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing in the temporary folder."""
+    airflow_home.remove()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,11 +1,10 @@
-"""A temporary Airflow for these tests: its variables stand before the first `import airflow`."""
+"""Fixtures around Airflow: its tables, a task's context, a report."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,14 +16,6 @@ from tradewind.reporting.contract import Example, Report, StageSummary
 from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
 PROJECT = Path(__file__).parents[2]
-_HOME = tempfile.TemporaryDirectory(prefix="tradewind-airflow-")
-os.environ |= {
-    "AIRFLOW_HOME": _HOME.name,
-    "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-    "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
-    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-}
 # What a developer's shell may hold and no test may use.
 _FOREIGN = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "TRADEWIND_HOME", "TRADEWIND_IMAGE",
             "TRADEWIND_RECIPE", "TRADEWIND_DATA", "TRADEWIND_SLACK_CHANNEL", "TRADEWIND_SCHEDULE", "TRADEWIND_TIMEZONE",
@@ -36,11 +27,6 @@ _FOREIGN = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "TRADEWIND_HOME", "TRAD
             "AIRFLOW_CONN_HUGGINGFACE_DEFAULT", "AIRFLOW_CONN_OPENAI_DEFAULT", "AIRFLOW__API__BASE_URL")  # fmt: skip
 HOSTILE = "<!channel> {{ 7*7 }} {% no tag %} & <b>"  # rendered it would say 49, or raise
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def pytest_unconfigure() -> None:
-    """Leave nothing in the temporary folder."""
-    _HOME.cleanup()
 
 
 @pytest.fixture(autouse=True)
