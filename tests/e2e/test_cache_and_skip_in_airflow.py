@@ -261,13 +261,13 @@ def test_documents_that_changed_start_a_run(server: Server, home: LocalHome, doc
         json.dumps([{"kor_term": "환적", "eng_term": "Transshipment", "description": "화물을 다른 배로 옮겨 싣는 일"}])
     )
     server.send("PATCH", "/dags/trade_qa_documents", {"is_paused": False})
-    told = []
     for _ in range(2):
         answer = server.send("POST", "/dags/trade_qa_documents/dagRuns", {"logical_date": None})
         path = f"/dags/trade_qa_documents/dagRuns/{quote(answer.json()['dag_run_id'], safe='')}"
         wait_for(partial(_is_over, server, path), "a look", 120)
-        told.append(server.get(f"{path}/taskInstances/look").json()["state"])
-    assert told[-1] == "success"  # the scheduler's own look may have been the first
+    # The second of them finds the folder at rest, whether that is ours or one that the clock started between.
+    looks = server.get("/dags/trade_qa_documents/dagRuns/~/taskInstances?task_id=look").json()["task_instances"]
+    assert [look["state"] for look in looks].count("success") == 1
 
     def started_by_it() -> list[str]:
         found = server.get(f"/dags/{DAG_ID}/dagRuns?run_type=asset_triggered").json()["dag_runs"]

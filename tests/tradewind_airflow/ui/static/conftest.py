@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect, sync_playwright
 
 from pages_server import PagesServer
 
@@ -21,6 +21,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+_LIMIT = 60_000  # ms; containers are tested beside it
 
 
 # For a module, not for the session: while it runs, no other test of this process may start an event loop.
@@ -29,6 +30,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium on PATH: install Debian's package chromium to test the pages")
+    expect.set_options(timeout=_LIMIT)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield started
@@ -45,7 +47,7 @@ def server() -> Iterator[PagesServer]:
 def page(browser: Browser) -> Iterator[Page]:
     """A tab in which no script may fail and no policy be broken."""
     opened = browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="Asia/Seoul", locale="en-GB")
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(_LIMIT)
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on("console", partial(_keep_breach, faults))
