@@ -199,7 +199,8 @@ def test_runs_that_cannot_be_compared_say_why(page: Page, server: PagesServer) -
 
 def test_run_leads_to_its_report_and_back(page: Page, server: PagesServer) -> None:
     page.goto(server.page("models"))
-    page.get_by_role("link", name=BEFORE).click()
+    with page.expect_response(lambda answer: "/api/run?" in answer.url):  # the heading stands before it is asked
+        page.get_by_role("link", name=BEFORE).click()
     expect(page.get_by_role("heading", name="Report", exact=True)).to_be_visible()
     assert server.asked("run")[0].query["run_id"] == BEFORE
     page.get_by_role("link", name="Models of trade_qa").click()
