@@ -8,17 +8,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, StorageState
 
+import headless
 import stack
 from airflow_stack.page import SCREENSHOTS, SIZE, AirflowPage
 from airflow_stack.site import Site, started
 from tradewind_airflow.local.run import DagRun
 
-CHROMIUM = Path("/usr/bin/chromium")
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-          "--disable-component-update", "--disable-sync"]  # fmt: skip
-_LIMIT = 60_000  # ms; two cores train, serve and draw at once
 # Seconds of training each, though long enough to be watched; in English, which the embedded encoder can judge.
 QUICK = """
 data: {max_records: 20}
@@ -47,8 +44,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
+    why = headless.missing()
+    if why:
+        pytest.skip(why)
     if stack.postgres_programs() is None:
         pytest.skip("Postgres is not installed")
     with started(tmp_path_factory.mktemp("site")) as site:
@@ -75,11 +73,8 @@ def first(site: Site, recipe: str) -> DagRun:
 # For a module: while it runs, no other test of this process may start an event loop.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    expect.set_options(timeout=_LIMIT)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=_FLAGS)
+    with headless.chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="package")
@@ -95,7 +90,7 @@ def opened(site: Site, chromium: Browser, logins: dict[str, StorageState], pictu
 
     def tab(who: str) -> AirflowPage:
         context = chromium.new_context(viewport=SIZE, storage_state=logins.get(who), locale="en-GB")
-        context.set_default_timeout(_LIMIT)
+        context.set_default_timeout(headless.LIMIT)
         contexts.append(context)
         page = AirflowPage(site, context.new_page())
         if who not in logins:

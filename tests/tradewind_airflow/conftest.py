@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from documents import REPOSITORY
 from tradewind.reporting.contract import Example, Report, StageSummary
 from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
-PROJECT = Path(__file__).parents[2]
 # What a developer's shell may hold and no test may use.
 _FOREIGN = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "TRADEWIND_HOME", "TRADEWIND_IMAGE",
             "TRADEWIND_RECIPE", "TRADEWIND_DATA", "TRADEWIND_SLACK_CHANNEL", "TRADEWIND_SCHEDULE", "TRADEWIND_TIMEZONE",
@@ -47,7 +47,7 @@ def airflow_database() -> None:
 @pytest.fixture
 def project() -> Path:
     """The checkout."""
-    return PROJECT
+    return REPOSITORY
 
 
 @pytest.fixture

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page
 
+import headless
 from pages_server import PagesServer
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-_LIMIT = 60_000  # ms; containers are tested beside it
 
 
 # For a module, not for the session: while it runs, no other test of this process may start an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on PATH: install Debian's package chromium to test the pages")
-    expect.set_options(timeout=_LIMIT)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+    why = headless.missing()
+    if why:
+        pytest.skip(why)
+    with headless.chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -47,7 +32,7 @@ def server() -> Iterator[PagesServer]:
 def page(browser: Browser) -> Iterator[Page]:
     """A tab in which no script may fail and no policy be broken."""
     opened = browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="Asia/Seoul", locale="en-GB")
-    opened.set_default_timeout(_LIMIT)
+    opened.set_default_timeout(headless.LIMIT)
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on("console", partial(_keep_breach, faults))

@@ -1,0 +1,30 @@
+"""Debian's Chromium without a screen, as all tests of pages start it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+LIMIT = 60_000  # ms; two cores train, serve and draw at once
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+def missing() -> str | None:
+    """Why there is no browser; None where there is one."""
+    return None if shutil.which("chromium") else "no chromium on PATH: install Debian's package chromium"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser that waits up to `LIMIT`; while it runs, no other test of this process may start an event loop."""
+    expect.set_options(timeout=LIMIT)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), headless=True, args=_FLAGS)
+        yield browser
+        browser.close()
