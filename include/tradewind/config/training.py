@@ -1,0 +1,102 @@
+"""The model that is trained, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from tradewind.config.base import Fraction, Frozen
+
+
+class ModelConfig(Frozen):
+    """The base model: `embedded:tiny-gemma2`, a folder, or a hub name."""
+
+    model_name_or_path: str = "embedded:tiny-gemma2"
+    """One whose tokenizer has a chat template, as Gemma's `-it` models have."""
+    model_revision: str | None = None
+    """The hub's branch, tag or commit; None: the newest."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """What the weights are loaded in."""
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = "eager"
+    """How attention is computed; `eager` holds for Gemma-2 everywhere, its softcapping included."""
+
+
+class LoraSettings(Frozen):
+    """PEFT's LoRA; the targets are Gemma's seven projections."""
+
+    r: Annotated[int, Field(ge=1)] = 16
+    """The rank: more learns more and takes more memory."""
+    lora_alpha: Annotated[float, Field(gt=0)] = 32
+    """The adapter's weight is `lora_alpha / r`."""
+    lora_dropout: Fraction = 0.0
+    """Slows training on a CPU by a third."""
+    target_modules: tuple[str, ...] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+    """The layers that get an adapter."""
+
+
+class TrainingConfig(Frozen):
+    """One training: adaptation on running text, or fine-tuning on pairs."""
+
+    enabled: bool = True
+    """Off, the stage is left out."""
+    num_train_epochs: Annotated[float, Field(gt=0)] = 3
+    """How often the whole training set is gone through."""
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
+    """At its highest, after the warm-up."""
+    lr_scheduler_type: Literal["linear", "cosine", "constant"] = "linear"
+    """How the learning rate falls to the end."""
+    warmup_steps: Annotated[float, Field(ge=0)] = 0
+    """A whole number of steps, or below 1 a share of all steps."""
+    per_device_train_batch_size: Annotated[int, Field(ge=1)] = 2
+    """Examples on a GPU at once; less takes less memory."""
+    gradient_accumulation_steps: Annotated[int, Field(ge=1)] = 4
+    """Batches for one step of the optimizer."""
+    max_length: Annotated[int, Field(ge=16)] = 1024
+    """In tokens. A longer text is cut into several examples; a longer pair is left out and counted."""
+    packing: bool = False
+    """Best-fit decreasing packing of whole examples; never TRL's `wrapped`, which mixes them."""
+    group_by_length: bool = True
+    """Batches of examples of like length, so that little is padding; without effect where `packing` is on."""
+    gradient_checkpointing: bool = False
+    """Less memory for activations, at the price of computing them twice."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Of the optimizer."""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients are clipped to this norm."""
+    optim: str = "adamw_torch"
+    """An optimizer of transformers' `TrainingArguments`, such as `adamw_torch_fused`."""
+    bf16: bool = False
+    """Mixed precision: compute in bfloat16, on hardware that can."""
+    logging_steps: Annotated[int, Field(ge=1)] = 10
+    """Steps from one line of the log, and point of the loss curve, to the next."""
+    save_steps: Annotated[int, Field(ge=1)] = 100
+    """Steps from one checkpoint to the next: what a killed training loses at most."""
+    save_total_limit: Annotated[int, Field(ge=2)] = 2
+    """How many checkpoints stand at once; all are removed when the stage is done."""
+    lora: LoraSettings | None = LoraSettings()
+    """Low-rank adapters; None trains every weight."""
+    report_to: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
+    """Trackers of transformers' that each training reports to; their packages must be installed."""
+    push_to_hub: bool = False
+    """Send this training's model to the Hugging Face hub, as a private one, better or not; see
+    `registry.push_to_hub`."""
+    hub_model_id: str | None = None
+    """Such as `your-team/trade-gemma`; needed with `push_to_hub`."""
+
+    @model_validator(mode="after")
+    def _hub_needs_a_name(self) -> TrainingConfig:
+        if self.push_to_hub and not self.hub_model_id:
+            raise ValueError("push_to_hub needs hub_model_id, the repository to push to")
+        return self
+
+
+class SweepConfig(Frozen):
+    """How the trials of a sweep are compared, see `tradewind.sweep.validation`."""
+
+    validation: Annotated[float, Field(gt=0.0, le=0.5)] = 0.1
+    """Share of the training pairs that no trial is trained on: the loss on them says which is best."""
+    min_pairs: Annotated[int, Field(ge=1)] = 8
+    """The fewest such pairs."""
