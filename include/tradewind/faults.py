@@ -31,7 +31,7 @@ def told_to_user(error: BaseException, run_dir: Path | None = None) -> UserError
     if type(error).__name__ == "OutOfMemoryError" and type(error).__module__.startswith("torch"):
         first = str(error).splitlines()[0] if str(error) else "out of memory"
         return UserError(
-            f"{first.rstrip('.')}; lower per_device_train_batch_size or max_length, "
+            f"{first.rstrip('.')}; not even one example fits: lower max_length or evaluate.max_new_tokens, "
             "or turn gradient_checkpointing on, in the recipe"
         )
     return None

@@ -35,7 +35,7 @@ class Ended:
         if self.returncode == -signal.SIGKILL and not stopped:
             return (
                 "killed by SIGKILL, most likely because the worker's memory was full: give it more, or lower the "
-                "recipe's batch sizes (per_device_train_batch_size, per_device_eval_batch_size); a training goes on "
+                "recipe's batch sizes (micro_batch_size, per_device_eval_batch_size); a training goes on "
                 "from its newest checkpoint in a retry, or once the task is cleared"
             )
         if self.returncode < 0:

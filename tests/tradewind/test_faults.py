@@ -169,7 +169,8 @@ def test_a_full_gpu_is_told_with_what_to_lower(text: str, first: str) -> None:
 
     told = told_to_user(torch.OutOfMemoryError(text))
     assert str(told) == (
-        f"{first}; lower per_device_train_batch_size or max_length, or turn gradient_checkpointing on, in the recipe"
+        f"{first}; not even one example fits: lower max_length or evaluate.max_new_tokens, "
+        "or turn gradient_checkpointing on, in the recipe"
     )
 
 

@@ -50,14 +50,15 @@ def test_the_gemma_recipe_has_the_original_settings() -> None:
     )
     stated = config.finetune.model_dump(include={
         "learning_rate", "num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps",
-        "bf16", "save_steps", "push_to_hub", "report_to",
+        "micro_batch_size", "bf16", "save_steps", "push_to_hub", "report_to",
     })  # fmt: skip
     assert stated == {
         "learning_rate": 2e-4,
         "num_train_epochs": 3,
         "per_device_train_batch_size": 2,
         "gradient_accumulation_steps": 4,
-        "bf16": True,
+        "micro_batch_size": "auto",
+        "bf16": "auto",
         "save_steps": 100,
         "push_to_hub": False,
         "report_to": (),

@@ -7,7 +7,7 @@ A recipe (`recipes/*.yaml`) states what differs from these. Field names are thos
 from __future__ import annotations
 
 from tradewind.config.asking import AskConfig, BatchConfig, BudgetConfig, PriceConfig, ServerConfig
-from tradewind.config.base import ColumnNames, Fraction, Frozen, Language, SecretName
+from tradewind.config.base import Auto, ColumnNames, Fraction, Frozen, Language, SecretName
 from tradewind.config.data import (
     ColumnsConfig,
     DataConfig,
@@ -24,6 +24,7 @@ from tradewind.config.training import LoraSettings, ModelConfig, SweepConfig, Tr
 
 __all__ = [
     "AskConfig",
+    "Auto",
     "BatchConfig",
     "BudgetConfig",
     "ColumnNames",

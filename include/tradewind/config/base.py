@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -11,6 +12,8 @@ Language = Literal["en", "ko"]
 SecretName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 ColumnNames = Annotated[tuple[str, ...], BeforeValidator(lambda names: (names,) if isinstance(names, str) else names)]
 """Columns that may hold a value: the first with something in it counts. One may be stated without a list."""
+Auto = Literal["auto"]
+"""Chosen by what is there and by what a short measurement says; the log tells what and why."""
 
 
 class Frozen(BaseModel):
@@ -25,6 +28,7 @@ class Frozen(BaseModel):
     @classmethod
     def _no_truth_for_a_number(cls, value: Any, field: ValidationInfo) -> Any:
         """Python takes True for 1, and YAML `yes` and `on` for True."""
-        if isinstance(value, bool) and cls.model_fields[str(field.field_name)].annotation is not bool:
+        annotation = cls.model_fields[str(field.field_name)].annotation
+        if isinstance(value, bool) and annotation is not bool and bool not in typing.get_args(annotation):
             raise ValueError("true and false (in YAML also yes, no, on, off) are no value here")
         return value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tradewind.config.asking import AskConfig
-from tradewind.config.base import Frozen
+from tradewind.config.base import Auto, Frozen
 
 
 class JudgeConfig(AskConfig):
@@ -28,8 +28,12 @@ class JudgeConfig(AskConfig):
 class EvaluateConfig(Frozen):
     """Generation and scoring, the same for every model compared."""
 
-    per_device_eval_batch_size: Annotated[int, Field(ge=1)] = 32
-    """Questions answered at once; less takes less memory."""
+    per_device_eval_batch_size: Annotated[int, Field(ge=1)] | Auto = "auto"
+    """Questions answered at once; less takes less memory. `auto`: by the device's memory and the model's size; half as
+    many after running out of memory."""
+    generator: Literal["auto", "vllm", "continuous", "batches"] = "auto"
+    """What generates. `auto`: on a GPU vLLM where it is installed, else transformers' continuous batching; on a CPU
+    batches of questions of like length, from which finished answers leave."""
     max_new_tokens: Annotated[int, Field(ge=1)] = 256
     """The longest answer, in tokens; a longer one is cut and counted."""
     encoder: str = "sentence-transformers/all-mpnet-base-v2"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tradewind.config.base import Fraction, Frozen
+from tradewind.config.base import Auto, Fraction, Frozen
 
 
 class ModelConfig(Frozen):
@@ -18,8 +18,9 @@ class ModelConfig(Frozen):
     """The hub's branch, tag or commit; None: the newest."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """What the weights are loaded in."""
-    attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] = "eager"
-    """How attention is computed; `eager` holds for Gemma-2 everywhere, its softcapping included."""
+    attn_implementation: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+    """How attention is computed; `eager` holds for Gemma-2 everywhere, its softcapping included. `auto`: FlashAttention
+    on a GPU where it is installed and the weights are not float32, else `eager`."""
 
 
 class LoraSettings(Frozen):
@@ -51,25 +52,37 @@ class TrainingConfig(Frozen):
     warmup_steps: Annotated[float, Field(ge=0)] = 0
     """A whole number of steps, or below 1 a share of all steps."""
     per_device_train_batch_size: Annotated[int, Field(ge=1)] = 2
-    """Examples on a GPU at once; less takes less memory."""
+    """Times `gradient_accumulation_steps`: the examples of one step of the optimizer on a device."""
     gradient_accumulation_steps: Annotated[int, Field(ge=1)] = 4
-    """Batches for one step of the optimizer."""
+    """See `per_device_train_batch_size`; how many of them are computed at once says `micro_batch_size`."""
+    micro_batch_size: Annotated[int, Field(ge=1)] | Auto = "auto"
+    """Examples computed at once, a divisor of those of a step. `auto`: as many as memory holds by a measurement on
+    the longest, and half as many after running out of memory; the step's examples stay the same."""
     max_length: Annotated[int, Field(ge=16)] = 1024
     """In tokens. A longer text is cut into several examples; a longer pair is left out and counted."""
-    packing: bool = False
-    """Best-fit decreasing packing of whole examples; never TRL's `wrapped`, which mixes them."""
+    packing: bool | Auto = "auto"
+    """Best-fit decreasing packing of whole examples into rows of `max_length`, which a step then counts; never TRL's
+    `wrapped`, which mixes them. `auto`: with FlashAttention a step's examples stand in one row without padding, else
+    they are padded."""
     group_by_length: bool = True
-    """Batches of examples of like length, so that little is padding; without effect where `packing` is on."""
-    gradient_checkpointing: bool = False
-    """Less memory for activations, at the price of computing them twice."""
+    """Batches of examples of like length, so that little is padding; without effect where examples share a row."""
+    gradient_checkpointing: bool | Auto = "auto"
+    """Less memory for activations, at the price of computing them twice. `auto`: only where not even one example fits
+    without."""
+    loss_type: Literal["auto", "nll"] = "auto"
+    """`auto`: logits and their loss are computed where a token carries loss, a part at a time; `nll` is
+    TRL's own."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Of the optimizer."""
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients are clipped to this norm."""
-    optim: str = "adamw_torch"
-    """An optimizer of transformers' `TrainingArguments`, such as `adamw_torch_fused`."""
-    bf16: bool = False
-    """Mixed precision: compute in bfloat16, on hardware that can."""
+    optim: str = "auto"
+    """An optimizer of transformers' `TrainingArguments`; `auto`: `adamw_torch_fused`."""
+    bf16: bool | Auto = "auto"
+    """Mixed precision: compute in bfloat16, on hardware that can. `auto`: where a few steps of this training are
+    measured to be clearly faster so."""
+    torch_compile: bool | Auto = "auto"
+    """Compile the model's layers; `auto`: on a GPU, for a training long enough to win the minutes back."""
     logging_steps: Annotated[int, Field(ge=1)] = 10
     """Steps from one line of the log, and point of the loss curve, to the next."""
     save_steps: Annotated[int, Field(ge=1)] = 100

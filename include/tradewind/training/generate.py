@@ -42,7 +42,7 @@ def answer_all(
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     answers: dict[int, Answer] = {}
     began = time.monotonic()
-    size = config.per_device_eval_batch_size
+    size = 32 if config.per_device_eval_batch_size == "auto" else config.per_device_eval_batch_size
     for start in range(0, len(order), size):
         batch = order[start : start + size]
         found = _generate(model, tokenizer, [prompts[index] for index in batch], config.max_new_tokens)

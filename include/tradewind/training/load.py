@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from transformers.utils import logging as transformers_logging
 
 from tradewind.config import ModelConfig
 from tradewind.errors import UserError
+from tradewind.training.attention import choose_attention
+
+log = logging.getLogger("tradewind")
 
 
 def load_tokenizer(source: Path | str, revision: str | None = None) -> PreTrainedTokenizerBase:
@@ -38,12 +42,14 @@ def load_model(source: Path | str, config: ModelConfig) -> PreTrainedModel:
         UserError: they cannot be had, are damaged, or the model is gated.
     """
     _quiet_bars()
+    attention, why = choose_attention(config)
+    log.info("%s attention: %s", attention, why)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             source,
             revision=config.model_revision if isinstance(source, str) else None,
             dtype=getattr(torch, config.dtype),
-            attn_implementation=config.attn_implementation,
+            attn_implementation=attention,
         )
     except (OSError, ValueError, SafetensorError, json.JSONDecodeError) as error:
         raise _unavailable(source, error) from error

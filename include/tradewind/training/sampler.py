@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch.utils.data import Sampler
 from transformers.trainer_pt_utils import get_length_grouped_indices
-from trl import SFTTrainer
 
 
 class LengthGrouped(Sampler[int]):
@@ -34,12 +33,3 @@ class LengthGrouped(Sampler[int]):
         generator = torch.Generator()
         generator.manual_seed(self.seed + self.epoch)
         return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
-
-
-class LengthGroupedTrainer(SFTTrainer):
-    """TRL's trainer with that sampler."""
-
-    def _get_train_sampler(self, train_dataset: object = None) -> LengthGrouped:
-        lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
-        batch_size = self.args.train_batch_size * self.args.gradient_accumulation_steps
-        return LengthGrouped(lengths, batch_size, self.args.seed)

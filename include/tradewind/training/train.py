@@ -5,60 +5,29 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from transformers.trainer_callback import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
 from tradewind.config import TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
+from tradewind.training.frozen_weights import in_bfloat16
+from tradewind.training.lora_linear import one_lora_operation
+from tradewind.training.plan import Plan, plan_training
 from tradewind.training.progress_file import ProgressFile
-from tradewind.training.sampler import LengthGroupedTrainer
+from tradewind.training.progress_lines import ProgressLines
+from tradewind.training.trainer import AnswerTrainer
 
 log = logging.getLogger("tradewind")
-
-
-class ProgressLines(TrainerCallback):
-    """Plain lines for a log: step, loss, and the time that is left."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.began = (0, 0.0)
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object
-    ) -> None:
-        """Remember where this process began: after a resume not at step 0."""
-        self.began = (state.global_step, time.monotonic())
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **kwargs: object,
-    ) -> None:
-        """One line at each logging step."""
-        if logs and "loss" in logs:
-            done, seconds = state.global_step - self.began[0], time.monotonic() - self.began[1]
-            left = (state.max_steps - state.global_step) * seconds / max(done, 1)
-            where = f"step {state.global_step}/{state.max_steps}"
-            log.info("%s: %s, loss %.4f, %.0f s left", self.name, where, float(logs["loss"]), left)
 
 
 def train(
@@ -83,25 +52,30 @@ def train(
         `train_seconds`, `tokens` (in one epoch) and `resumed_from_step` (None for a fresh start).
     """
     set_seed(seed)
-    peft_config = None
     if config.lora is not None:
         lora = config.lora.model_dump() | {"target_modules": list(config.lora.target_modules)}
-        peft_config = LoraConfig(task_type="CAUSAL_LM", **lora)
-    grouped = config.group_by_length and not config.packing  # a packed row is full anyway
-    trainer = (LengthGroupedTrainer if grouped else SFTTrainer)(
+        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
+    plan = plan_training(name, model, rows, config, work / "plan.json")
+    trainer = AnswerTrainer(
         model=model,
-        args=_arguments(config, seed, work / "checkpoints"),
+        args=_arguments(config, plan, seed, work / "checkpoints"),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        peft_config=peft_config,
         callbacks=[VerifyCheckpoints(), ProgressLines(name), ProgressFile(name, work)],
+        plan=plan,
+        group_by_length=config.group_by_length and not (plan.packing or plan.padding_free),
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = newest_verified(work / "checkpoints")
     if checkpoint:
         log.info("%s: resume from %s", name, checkpoint.name)
     began = time.monotonic()
-    outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with ExitStack() as computing:
+        if not plan.torch_compile:
+            computing.enter_context(one_lora_operation(trainer.model))
+        if plan.narrows_frozen_weights:
+            computing.enter_context(in_bfloat16(trainer.model))
+        outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     curve = [entry for entry in trainer.state.log_history if "loss" in entry]
     write_jsonl(work / "log.jsonl", curve)
     metrics = {
@@ -111,27 +85,43 @@ def train(
         "train_seconds": round(time.monotonic() - began, 3),
         "rows": len(rows),
         "tokens": sum(len(row["input_ids"]) for row in rows),
+        "chosen": asdict(plan),
         "trainable_parameters": sum(item.numel() for item in trainer.model.parameters() if item.requires_grad),
         "resumed_from_step": int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else None,
     }
     return trainer.model, metrics
 
 
-def _arguments(config: TrainingConfig, seed: int, output_dir: Path) -> SFTConfig:
-    # What stands below under another name, and the hub, which gets the merged model once it is proven.
-    ours = {"enabled", "lora", "group_by_length", "report_to", "packing", "gradient_checkpointing"}
-    shared = config.model_dump(exclude=ours | {"push_to_hub", "hub_model_id"})
+def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) -> SFTConfig:
+    # What stands below or in the plan, and the hub, which gets the merged model once it is proven.
+    elsewhere = {
+        "enabled",
+        "max_length",
+        "lora",
+        "group_by_length",
+        "report_to",
+        "loss_type",
+        "per_device_train_batch_size",
+    }
+    shared = config.model_dump(exclude=elsewhere | asdict(plan).keys() | {"push_to_hub", "hub_model_id"})
     return SFTConfig(
         **shared,
         output_dir=str(output_dir),
         report_to=list(config.report_to) or "none",
-        packing=config.packing,
+        per_device_train_batch_size=plan.micro_batch_size,
+        gradient_accumulation_steps=plan.gradient_accumulation_steps,
+        packing=plan.packing,
         packing_strategy="bfd",
+        padding_free=plan.padding_free,
+        max_length=None if plan.padding_free else config.max_length,  # nothing is longer; TRL wants it unsaid then
+        optim=plan.optim,
+        bf16=plan.bf16 and not plan.narrows_frozen_weights,
+        torch_compile=plan.torch_compile,
         save_strategy="steps",
         seed=seed,
         data_seed=seed,
         disable_tqdm=not sys.stderr.isatty(),
         dataloader_pin_memory=torch.cuda.is_available(),
         gradient_checkpointing=None,  # TRL's default is on, under the name that transformers gives up
-        activation_checkpointing=config.gradient_checkpointing,
+        activation_checkpointing=plan.gradient_checkpointing,
     )

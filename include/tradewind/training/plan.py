@@ -1,0 +1,117 @@
+"""What a training computes with, chosen before its first step and kept for when it is resumed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from tradewind.config import TrainingConfig
+from tradewind.files import write_atomically
+from tradewind.training.micro_batch import choose_micro_batch
+from tradewind.training.precision import choose_bfloat16, training_flops
+
+log = logging.getLogger("tradewind")
+WORTH_COMPILING = 1e17
+"""Floating-point operations of a training below which compiling, minutes of it, is not won back on a GPU."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings that a recipe may leave to `auto`, resolved."""
+
+    micro_batch_size: int
+    """Examples, or with packing packed rows, that are computed at once."""
+    gradient_accumulation_steps: int
+    packing: bool
+    """Whether rows are filled with examples up to `max_length`; a step then counts rows."""
+    padding_free: bool
+    """Whether the examples computed at once stand in one row, none of it padding."""
+    gradient_checkpointing: bool
+    bf16: bool
+    torch_compile: bool
+    optim: str
+    narrows_frozen_weights: bool
+    """Whether bfloat16 means narrow frozen weights, as on a CPU with LoRA, else autocast."""
+    answer_loss: bool
+    """Whether logits are computed by `AnswerCrossEntropy`, else by TRL's head."""
+
+
+def plan_training(
+    name: str,
+    model: PreTrainedModel | PeftModel,
+    rows: Sequence[dict[str, list[int]]],
+    config: TrainingConfig,
+    kept: Path,
+) -> Plan:
+    """Choose, tell the log what and why, and keep it in the file `kept`; what is kept there already is taken over.
+
+    A training that is resumed must compute as it began.
+
+    Args:
+        name: the stage's, for the log.
+        rows: `input_ids` of the training.
+    """
+    if kept.exists():
+        return Plan(**json.loads(kept.read_text(encoding="utf-8")))
+    lengths = sorted(len(row["input_ids"]) for row in rows)
+    flops = training_flops(model, math.ceil(sum(lengths) * config.num_train_epochs))
+    row, why_row = _choose_row(model, config)
+    longest = config.max_length if row == "packed" else lengths[-1]
+    micro = choose_micro_batch(model, longest, config)
+    bf16, why_bf16 = choose_bfloat16(model, lengths[len(lengths) // 2], micro.size, flops, config)
+    compiling, why_compiling = _choose_compiling(model, flops, config)
+    step = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    plan = Plan(
+        micro_batch_size=micro.size,
+        gradient_accumulation_steps=step // micro.size,
+        packing=row == "packed",
+        padding_free=row == "without padding",
+        gradient_checkpointing=micro.gradient_checkpointing,
+        bf16=bf16,
+        torch_compile=compiling,
+        optim="adamw_torch_fused" if config.optim == "auto" else config.optim,
+        narrows_frozen_weights=bf16 and isinstance(model, PeftModel) and model.device.type == "cpu",
+        answer_loss=config.loss_type == "auto" and model.device.type == "cpu" and not _is_distributed(),
+    )
+    log.info("%s: %d of a step's %d examples at once: %s", name, micro.size, step, micro.why)
+    log.info("%s: %s: %s", name, "bfloat16" if bf16 else "float32", why_bf16)
+    log.info("%s: rows %s: %s", name, row, why_row)
+    log.info("%s: %s: %s", name, "compiled" if compiling else "not compiled", why_compiling)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(kept, json.dumps(asdict(plan), indent=1))
+    return plan
+
+
+def _is_distributed() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def _choose_row(model: PreTrainedModel, config: TrainingConfig) -> tuple[str, str]:
+    if config.packing is True:
+        return "packed", "the recipe says so"
+    if config.packing is False:
+        return "padded", "the recipe says so"
+    if model.config._attn_implementation == "flash_attention_2":  # noqa: SLF001 - where transformers keeps it
+        return "without padding", "FlashAttention keeps examples in one row apart, and a step's examples stay the same"
+    return "padded", "without FlashAttention batches of like lengths are faster than shared rows"
+
+
+def _choose_compiling(model: PreTrainedModel, flops: float, config: TrainingConfig) -> tuple[bool, str]:
+    if config.torch_compile != "auto":
+        return config.torch_compile, "the recipe says so"
+    if model.device.type != "cuda":
+        return False, "on a CPU rows of ever new lengths are compiled anew"
+    if not any(shutil.which(compiler) for compiler in ("cc", "gcc", "clang")):
+        return False, "there is no C compiler"
+    if flops < WORTH_COMPILING:
+        return False, "the training is too short"
+    return True, "the training is long enough to win the minutes back"

@@ -1,0 +1,89 @@
+"""float32 or bfloat16, by a measurement on the training's own rows."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from tradewind.config import TrainingConfig
+from tradewind.training.backbone import head, hidden_states
+from tradewind.training.frozen_weights import in_bfloat16
+from tradewind.training.lora_linear import one_lora_operation
+
+CLEARLY = 1.2  # times as fast: less is within what one measurement differs from the next
+WORTH_MEASURING = 3e13
+"""Floating-point operations of a training below which float32 stays: less than some minutes of two cores."""
+_REPEATS = 3
+
+
+def training_flops(model: PreTrainedModel, tokens: int) -> float:
+    """Six times parameters times tokens (Kaplan et al., arXiv 2001.08361, section 2.1): forward and backward."""
+    return 6.0 * float(model.num_parameters()) * tokens
+
+
+def choose_bfloat16(
+    model: PreTrainedModel | PeftModel, width: int, size: int, flops: float, config: TrainingConfig
+) -> tuple[bool, str]:
+    """Whether to compute in bfloat16, and why.
+
+    Args:
+        width: tokens of a typical row.
+        size: examples computed at once.
+        flops: of the whole training, by `training_flops`.
+    """
+    if config.bf16 != "auto":
+        return config.bf16, "the recipe says so"
+    weights = head(model).weight.dtype
+    if weights != torch.float32:
+        return weights == torch.bfloat16, f"the weights are in {str(weights).removeprefix('torch.')}"
+    if not _has_bfloat16(model.device):
+        return False, f"this {'GPU' if model.device.type == 'cuda' else 'CPU'} has no bfloat16"
+    if flops < WORTH_MEASURING:
+        return False, "the training is too short for a measurement to pay"
+    return _measured(model, torch.full((size, width), 7, device=model.device))
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - torch's own tests ask it so
+
+
+def _measured(model: PreTrainedModel | PeftModel, ids: torch.Tensor) -> tuple[bool, str]:
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for repeat in range(_REPEATS + 1):
+        for narrow in (False, True):
+            taken = _step(model, ids, narrow=narrow)
+            if repeat:  # the first warms up
+                seconds[narrow].append(taken)
+    ratio = min(seconds[False]) / min(seconds[True])
+    return ratio >= CLEARLY, f"measured {ratio:.2f} times as fast as float32 on {ids.shape[0]} x {ids.shape[1]} tokens"
+
+
+def _step(model: PreTrainedModel | PeftModel, ids: torch.Tensor, *, narrow: bool) -> float:
+    with narrowed(model) if narrow else nullcontext(), one_lora_operation(model):
+        _wait(ids.device)
+        began = time.perf_counter()
+        hidden_states(model, input_ids=ids, attention_mask=torch.ones_like(ids)).float().square().mean().backward()
+        _wait(ids.device)
+        taken = time.perf_counter() - began
+    model.zero_grad(set_to_none=True)
+    return taken
+
+
+def narrowed(model: PreTrainedModel | PeftModel) -> AbstractContextManager[Any]:
+    """While it lasts, `model` computes in bfloat16: frozen weights narrow where LoRA is trained, else by autocast."""
+    if isinstance(model, PeftModel) and model.device.type == "cpu":
+        return in_bfloat16(model)
+    autocast: AbstractContextManager[Any] = torch.autocast(model.device.type, torch.bfloat16)
+    return autocast
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

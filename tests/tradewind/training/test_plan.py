@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
+
+from tradewind.config import ModelConfig, TrainingConfig
+from tradewind.models import locate
+from tradewind.training import attention, plan, precision
+from tradewind.training.attention import choose_attention
+from tradewind.training.load import load_model
+from tradewind.training.plan import plan_training
+from tradewind.training.precision import choose_bfloat16
+
+ROWS = [{"input_ids": [7] * length} for length in (5, 9, 12)]
+
+
+@pytest.fixture
+def model() -> PreTrainedModel:
+    return load_model(locate("embedded:tiny-gemma2"), ModelConfig())
+
+
+@pytest.fixture
+def adapted(model: PreTrainedModel) -> PeftModel:
+    return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "v_proj"]))
+
+
+def test_a_short_training_on_a_cpu_is_plain_and_the_log_says_why(
+    adapted: PeftModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="tradewind"):
+        found = plan_training("finetune", adapted, ROWS, TrainingConfig(), tmp_path / "plan.json")
+    assert found.micro_batch_size == 8
+    assert found.optim == "adamw_torch_fused"
+    assert found.answer_loss
+    assert not any([found.bf16, found.packing, found.padding_free, found.torch_compile, found.gradient_checkpointing])
+    said = [record.message for record in caplog.records]
+    assert said[0].startswith("finetune: 8 of a step's 8 examples at once: the longest, of 12 tokens, keeps ")
+    assert said[1:] == [
+        "finetune: float32: the training is too short for a measurement to pay",
+        "finetune: rows padded: without FlashAttention batches of like lengths are faster than shared rows",
+        "finetune: not compiled: on a CPU rows of ever new lengths are compiled anew",
+    ]
+
+
+def test_a_resumed_training_computes_as_it_began(adapted: PeftModel, tmp_path: Path) -> None:
+    first = plan_training("finetune", adapted, ROWS, TrainingConfig(bf16=True), tmp_path / "plan.json")
+    assert first.bf16
+    assert first.narrows_frozen_weights
+    again = plan_training("finetune", adapted, ROWS, TrainingConfig(bf16=False), tmp_path / "plan.json")
+    assert again == first
+
+
+def test_all_can_be_fixed_by_hand(adapted: PeftModel, tmp_path: Path) -> None:
+    by_hand: dict[str, Any] = {
+        "micro_batch_size": 2, "packing": True, "gradient_checkpointing": True, "loss_type": "nll",
+        "optim": "adafactor", "bf16": False, "torch_compile": True,
+    }  # fmt: skip
+    found = plan_training("finetune", adapted, ROWS, TrainingConfig(**by_hand), tmp_path / "plan.json")
+    assert (found.micro_batch_size, found.gradient_accumulation_steps) == (2, 4)
+    assert found.packing
+    assert found.gradient_checkpointing
+    assert found.torch_compile
+    assert found.optim == "adafactor"
+    assert not found.bf16
+    assert not found.answer_loss
+
+
+def test_with_flash_attention_examples_share_a_row(model: PreTrainedModel) -> None:
+    model.config._attn_implementation = "flash_attention_2"
+    assert plan._choose_row(model, TrainingConfig())[0] == "without padding"
+    assert plan._choose_row(model, TrainingConfig(packing=False))[0] == "padded"
+    assert plan._choose_row(model, TrainingConfig(packing=True))[0] == "packed"
+
+
+def test_several_processes_take_trls_loss_which_they_synchronise(
+    adapted: PeftModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not plan_training("finetune", adapted, ROWS, TrainingConfig(), tmp_path / "plan.json").answer_loss
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flops", "chosen", "why"),
+    [
+        ("/usr/bin/cc", 1e18, True, "long enough"),
+        ("/usr/bin/cc", 1e12, False, "too short"),
+        (None, 1e18, False, "no C compiler"),
+    ],
+)
+def test_a_gpu_compiles_what_is_long_where_a_compiler_is(
+    compiler: str | None, flops: float, chosen: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnGpu:
+        device = torch.device("cuda")
+
+    monkeypatch.setattr("shutil.which", lambda _: compiler)
+    found, reason = plan._choose_compiling(OnGpu(), flops, TrainingConfig())
+    assert found is chosen
+    assert why in reason
+
+
+def test_bfloat16_is_measured_where_the_training_is_long(adapted: PeftModel) -> None:
+    before = {name: weight.detach().clone() for name, weight in adapted.named_parameters()}
+    found, why = choose_bfloat16(adapted, 16, 2, 1e20, TrainingConfig())
+    if not precision._has_bfloat16(adapted.device):
+        assert (found, why) == (False, "this CPU has no bfloat16")
+        return
+    ratio = float(why.split()[1])
+    assert why == f"measured {ratio:.2f} times as fast as float32 on 2 x 16 tokens"
+    assert abs(ratio - precision.CLEARLY) < 0.01 or found is (ratio >= precision.CLEARLY)
+    for name, weight in adapted.named_parameters():
+        assert torch.equal(weight, before[name])
+        assert weight.grad is None
+
+
+def test_a_cpu_without_bfloat16_stays_in_float32(adapted: PeftModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "_has_bfloat16", lambda _: False)
+    assert choose_bfloat16(adapted, 16, 2, 1e20, TrainingConfig()) == (False, "this CPU has no bfloat16")
+
+
+def test_weights_in_half_precision_decide(model: PreTrainedModel) -> None:
+    narrow = model.to(torch.bfloat16)
+    assert choose_bfloat16(narrow, 16, 2, 0.0, TrainingConfig()) == (True, "the weights are in bfloat16")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "installed", "dtype", "found"),
+    [
+        (False, True, "bfloat16", "eager"),
+        (True, False, "bfloat16", "eager"),
+        (True, True, "float32", "eager"),
+        (True, True, "bfloat16", "flash_attention_2"),
+    ],
+)
+def test_flash_attention_where_it_can_be_had(
+    gpu: bool, installed: bool, dtype: Any, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(attention, "is_flash_attn_2_available", lambda: installed)
+    assert choose_attention(ModelConfig(dtype=dtype))[0] == found
+    assert choose_attention(ModelConfig(dtype=dtype, attn_implementation="sdpa")) == ("sdpa", "the recipe says so")
