@@ -12,11 +12,12 @@ from tradewind.recipes import resolve
 from tradewind.registry.register import Registered
 from tradewind.registry.version import CHAMPION_INPUT, Version
 from tradewind.reporting.contract import Report
-from tradewind.results import Artifact, Stage, StageResult
+from tradewind.results import Artifact, StageResult
 from tradewind.reuse.documents import DOCUMENTS, documents_of
 from tradewind.reuse.hashes import FileHashes
 from tradewind.run_dir import RunDir
 from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
+from tradewind.stages import Stage
 
 HOSTILE = "<script>alert(1)</script> [x](http://y) | {{ 7*7 }} <!channel>"
 N = 40

@@ -10,12 +10,13 @@ from typing import Any
 
 from tradewind.files import write_atomically
 from tradewind.recipes import resolve
-from tradewind.results import STAGES, UPSTREAM, Artifact, Stage, StageResult
+from tradewind.results import Artifact, StageResult
 from tradewind.reuse.cached import remember, reuse
 from tradewind.reuse.documents import DOCUMENTS, documents_of
 from tradewind.reuse.hashes import FileHashes
 from tradewind.reuse.skipped import fill_gaps, stand_in
 from tradewind.run_dir import RunDir
+from tradewind.stages import STAGES, UPSTREAM, Stage
 from tradewind.stages.stage_run import inputs_of
 
 ORDER: tuple[Stage, ...] = STAGES[1:]

@@ -12,21 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tradewind.errors import UserError
 from tradewind.files import sha256_of
 from tradewind.shard import WHOLE, Shard
-
-Stage = Literal["extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report"]
-STAGES: tuple[Stage, ...] = ("extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report")
-UPSTREAM: dict[Stage, tuple[Stage, ...]] = {
-    "extract": (),
-    "prepare": ("extract",),
-    "baseline": ("prepare",),
-    "adapt": ("prepare",),
-    "finetune": ("prepare", "adapt"),
-    "evaluate": ("prepare", "adapt", "finetune"),
-    "report": ("prepare", "adapt", "finetune", "evaluate"),
-}
-"""The stages whose outputs a stage may read."""
-LANES: dict[Stage, str] = {"baseline": "baseline", "adapt": "training", "finetune": "training"}
-"""Stages that may run beside others of the same run: one in each lane."""
+from tradewind.stages import Stage
 
 
 class Contract(BaseModel):

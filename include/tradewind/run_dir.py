@@ -11,7 +11,8 @@ from pathlib import Path
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.files import write_atomically
-from tradewind.results import Stage, StageResult, read_result
+from tradewind.results import StageResult, read_result
+from tradewind.stages import Stage
 
 
 class RunDir:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from tradewind.errors import UserError
-from tradewind.results import Stage, StageResult
+from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
+from tradewind.stages import Stage
 
 
 def finished_result(run_dir: RunDir, folder: str, stage: Stage, *, job_id: str, task_id: str) -> StageResult:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tradewind.results import Stage
 from tradewind.run_dir import RunDir
+from tradewind.stages import Stage
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from tradewind.results import Stage, StageResult
+from tradewind.results import StageResult
 from tradewind.reuse.cached import remember, reuse
 from tradewind.reuse.skipped import fill_gaps, stand_in
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
+from tradewind.stages import Stage
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.containers.identity import Identity
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,11 @@ OUTPUTS = [
     "rejected.jsonl", "reworded.conversational.jsonl", "train.conversational.jsonl", "train.jsonl",
     "unseen.conversational.jsonl",
 ]  # fmt: skip
-HEAVY = ["accelerate", "airflow", "datasets", "matplotlib", "openai", "peft", "sentence_transformers", "torch", "trl"]
+HEAVY = [
+    "accelerate", "airflow", "datasets", "matplotlib", "openai", "peft", "sentence_transformers", "torch",
+    "transformers", "trl",
+]  # fmt: skip
+LIGHT = ["httpx", "msgspec", "numpy", "pydantic", "scipy", "sqlite3", "tradewind.config", "yaml"]
 
 # Runs the module as `python -m` does, then says which of the heavy packages it has loaded.
 IMPORTS = """
@@ -178,27 +181,22 @@ def test_other_people_s_documents_are_checked_too(cli: Cli, others_glossary: Pat
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_validating_takes_less_than_three_seconds(cli: Cli) -> None:
-    seconds = []
-    for _ in range(3):  # the best of three: other work on the machine is not what is measured
-        started = time.monotonic()
-        assert cli("validate").returncode == 0
-        seconds.append(time.monotonic() - started)
-    assert min(seconds) < 3
-
-
 @pytest.mark.parametrize(
-    ("arguments", "loaded"),
+    ("arguments", "watched", "loaded"),
     [
-        (["validate"], []),
-        (["--help"], []),
-        (["prepare", "--help"], []),
-        (["--version"], []),
-        (["prepare", "--run-dir", "run"], ["datasets", "matplotlib"]),  # for the data set and its card
+        (["--help"], [*HEAVY, *LIGHT], []),
+        (["prepare", "--help"], [*HEAVY, *LIGHT], []),
+        (["models", "promote", "--help"], [*HEAVY, *LIGHT], []),
+        (["--version"], [*HEAVY, *LIGHT], []),
+        # Of scipy the split takes the groups of related records alone; its optimisation takes a fifth of a second.
+        (["validate"], [*HEAVY, "datasketch", "httpx", "jinja2", "scipy.optimize"], []),
+        (["prepare", "--run-dir", "run"], HEAVY, ["datasets", "matplotlib"]),  # for the data set and its card
     ],
 )
-def test_starting_loads_nothing_heavy(tmp_path: Path, arguments: list[str], loaded: list[str]) -> None:
-    command = [sys.executable, "-c", IMPORTS, ",".join([*HEAVY, "transformers"]), *arguments]
+def test_starting_loads_nothing_heavy(
+    tmp_path: Path, arguments: list[str], watched: list[str], loaded: list[str]
+) -> None:
+    command = [sys.executable, "-c", IMPORTS, ",".join(watched), *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == f"loaded: {loaded}"

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from tradewind.errors import UserError
-from tradewind.results import STAGES, UPSTREAM, Artifact, StageResult, read_result
+from tradewind.results import Artifact, StageResult, read_result
+from tradewind.stages import STAGES, UPSTREAM
 
 
 def _result(**changes: object) -> StageResult:

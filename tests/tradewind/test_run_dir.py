@@ -10,8 +10,9 @@ import pytest
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.recipes import read_config
-from tradewind.results import STAGES, StageResult
+from tradewind.results import StageResult
 from tradewind.run_dir import RunDir, fingerprint, run_path, run_slug
+from tradewind.stages import STAGES
 
 CONFIG = RunConfig(recipe="tiny", data_dir="/documents", seed=3)
 

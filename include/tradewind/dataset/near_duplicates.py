@@ -225,9 +225,10 @@ def _neighbours(members: Array, key: Hashes) -> Iterator[tuple[Array, Array]]:
 
 @cache
 def _permutations(count: int) -> list[tuple[np.uint32, np.uint32]]:
-    from datasketch import MinHash
-
-    return list(zip(*MinHash(num_perm=count, seed=1).permutations, strict=True))
+    """As datasketch draws them: its own import brings scipy.optimize and a client of Redis, a quarter of a second."""
+    drawn = np.random.RandomState(1)
+    factors = drawn.randint(0, 1 << 31, count, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    return list(zip(factors, drawn.randint(0, 1 << 32, count, dtype=np.uint32), strict=True))
 
 
 @cache

@@ -21,7 +21,7 @@ from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CHAMPION_INPUT
-from tradewind.results import STAGES, Artifact, Stage, StageResult
+from tradewind.results import Artifact, StageResult
 from tradewind.reuse.documents import DOCUMENTS, documents_of, texts_of
 from tradewind.reuse.hashes import FileHashes
 from tradewind.reuse.index import enter, find, results_folder
@@ -29,6 +29,7 @@ from tradewind.reuse.key import ANY_CHAMPION, key_of, local_model
 from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
+from tradewind.stages import STAGES, Stage
 from tradewind.stages.stage_run import inputs_of
 from tradewind.sweep.choose import trials_line
 

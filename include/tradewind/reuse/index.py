@@ -8,8 +8,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tradewind.files import write_atomically
-from tradewind.results import Contract, Stage, StageResult
+from tradewind.results import Contract, StageResult
 from tradewind.run_dir import RunDir
+from tradewind.stages import Stage
 
 log = logging.getLogger("tradewind")
 

@@ -11,9 +11,10 @@ from typing import Any
 from tradewind.config import RunConfig
 from tradewind.models import check_location, locate
 from tradewind.registry.version import CHAMPION_INPUT
-from tradewind.results import Artifact, Stage
+from tradewind.results import Artifact
 from tradewind.reuse.hashes import FileHashes
 from tradewind.shard import WHOLE, Shard
+from tradewind.stages import Stage
 
 DECIDES: dict[Stage, tuple[str, ...]] = {
     "extract": (

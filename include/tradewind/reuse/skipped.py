@@ -18,10 +18,11 @@ from typing import Any
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.files import write_atomically
-from tradewind.results import STAGES, UPSTREAM, Artifact, Stage, StageResult
+from tradewind.results import Artifact, StageResult
 from tradewind.reuse.key import local_model
 from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
+from tradewind.stages import STAGES, UPSTREAM, Stage
 from tradewind.stages.shards import division_of, other_setting
 
 log = logging.getLogger("tradewind")

@@ -8,6 +8,8 @@ from tradewind.errors import UserError
 from tradewind.files import path_of
 
 EMBEDDED = "embedded:"
+DEFAULT_DATA = f"{EMBEDDED}en"
+"""The English samples."""
 SAMPLES = Path(__file__).parents[1] / "samples"
 _LANGUAGES = ("en", "ko")
 

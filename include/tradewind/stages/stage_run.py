@@ -19,9 +19,10 @@ from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.files import sha256_of
 from tradewind.lease import run_dir_lock
-from tradewind.results import LANES, UPSTREAM, Artifact, Stage, StageResult
+from tradewind.results import Artifact, StageResult
 from tradewind.run_dir import RunDir, fingerprint
 from tradewind.shard import WHOLE, Shard
+from tradewind.stages import LANES, UPSTREAM, Stage
 from tradewind.stages.shards import extracted
 
 log = logging.getLogger("tradewind")

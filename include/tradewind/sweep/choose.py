@@ -11,10 +11,11 @@ from typing import Any
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.lease import run_dir_lock
-from tradewind.results import LANES, StageResult
+from tradewind.results import StageResult
 from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE
+from tradewind.stages import LANES
 from tradewind.stages.stage_run import inputs_of
 from tradewind.sweep.trials import Trial
 

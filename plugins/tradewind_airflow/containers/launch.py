@@ -12,10 +12,10 @@ from docker.types import Mount
 
 from tradewind.config import RunConfig
 from tradewind.models import locate
-from tradewind.results import Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
 from tradewind.sources.location import EMBEDDED
+from tradewind.stages import Stage
 from tradewind_airflow.child import command_line
 from tradewind_airflow.containers.claim import Claim
 from tradewind_airflow.containers.identity import Identity

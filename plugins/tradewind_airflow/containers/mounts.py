@@ -13,9 +13,9 @@ from docker.types import Mount
 
 from tradewind.asking.store import ANSWERS_VARIABLE
 from tradewind.errors import UserError
-from tradewind.results import UPSTREAM, Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
+from tradewind.stages import UPSTREAM, Stage
 from tradewind.stages.champion import MODELS_VARIABLE
 from tradewind_airflow.macros import home
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import httpx
 
-from tradewind.__main__ import DEFAULT_DATA
 from tradewind.dataset.survey import survey
 from tradewind.errors import UserError
 from tradewind.preflight import check_keys, check_recipe
@@ -21,6 +20,7 @@ from tradewind.recipes import resolve
 from tradewind.reporting.contract import read_report
 from tradewind.reporting.table import text_table
 from tradewind.run_dir import RunDir, run_path
+from tradewind.sources.location import DEFAULT_DATA
 from tradewind_airflow.local.containers import end_containers
 from tradewind_airflow.local.home import USER, LocalHome
 from tradewind_airflow.local.run import DAG_ID, follow, set_paused, trigger, unfinished

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tradewind.errors import UserError
-from tradewind.results import STAGES, StageResult, read_result
+from tradewind.results import StageResult, read_result
+from tradewind.stages import STAGES
 from tradewind_airflow.notifications.links import run_name
 
 _MODEL_STAGES = ("prepare", "adapt", "finetune", "evaluate")

@@ -10,9 +10,9 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from tradewind.extraction.told import bill_line, counts_line
-from tradewind.results import Stage
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
+from tradewind.stages import Stage
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.operators.stage import StageOperator

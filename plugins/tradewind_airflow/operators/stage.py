@@ -22,10 +22,11 @@ from tradewind.config import RunConfig
 from tradewind.errors import TemporaryError, UserError
 from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
-from tradewind.results import STAGES, Stage, StageResult
+from tradewind.results import StageResult
 from tradewind.reuse.code import package_digest
 from tradewind.run_dir import RunDir
 from tradewind.shard import DIVIDED, WHOLE, Shard
+from tradewind.stages import STAGES, Stage
 from tradewind_airflow import macros
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.begun import begin

@@ -11,8 +11,9 @@ from airflow.sdk import BaseOperator
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.preflight import check_recipe
-from tradewind.results import Stage, StageResult
+from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
+from tradewind.stages import Stage
 from tradewind.sweep.choose import choose, trials_line
 from tradewind.sweep.trials import Trial, read_trials
 from tradewind_airflow.asked import settings_of

@@ -11,7 +11,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from tradewind.results import STAGES
+from tradewind.stages import STAGES
 from tradewind_airflow.ui.places import spellings
 
 _BY_OPERATOR = {

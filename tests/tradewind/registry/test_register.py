@@ -17,8 +17,9 @@ from tradewind.registry.promotion import promote, promote_approved, rollback
 from tradewind.registry.register import NothingToRegister, register
 from tradewind.registry.store import Registry
 from tradewind.registry.version import Version
-from tradewind.results import Artifact, Stage
+from tradewind.results import Artifact
 from tradewind.run_dir import RunDir
+from tradewind.stages import Stage
 
 
 def _everything(folder: Path) -> dict[str, str]:

@@ -19,11 +19,11 @@ from tradewind.recipes import read_config
 from tradewind.registry.register import register
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CHAMPION_INPUT
-from tradewind.results import STAGES, Stage
 from tradewind.reuse.cached import remember, reuse
 from tradewind.reuse.index import results_folder
 from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
+from tradewind.stages import STAGES, Stage
 
 Nights = Callable[..., QuickRun]
 ALL_MADE = dict.fromkeys(ORDER, "made")

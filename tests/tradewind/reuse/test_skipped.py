@@ -12,8 +12,8 @@ import pytest
 
 from quick_run import ORDER, QuickRun
 from tradewind.errors import UserError
-from tradewind.results import Stage
 from tradewind.reuse.skipped import check_skips, fill_gaps, stand_in
+from tradewind.stages import Stage
 
 Nights = Callable[..., QuickRun]
 OTHER = '[{"term": "CIF", "description": "Cost and freight."}]'

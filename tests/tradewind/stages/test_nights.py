@@ -16,10 +16,10 @@ from tradewind.registry.register import NothingToRegister, Registered, register
 from tradewind.registry.store import Registry, models_path
 from tradewind.registry.version import CHAMPION_INPUT
 from tradewind.reporting.contract import read_report
-from tradewind.results import Stage
 from tradewind.reuse.cached import remember, reuse
 from tradewind.run_dir import RunDir
 from tradewind.scores import Scores
+from tradewind.stages import Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 _STAGES: tuple[Stage, ...] = ("prepare", "baseline", "finetune", "evaluate", "report")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tradewind.results import Stage, StageResult
+from tradewind.results import StageResult
+from tradewind.stages import Stage
 from tradewind_airflow.local.stages import stage_lines
 
 

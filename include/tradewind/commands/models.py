@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import getpass
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from tradewind.errors import UserError
 from tradewind.registry.promotion import promote, rollback
@@ -14,27 +12,9 @@ from tradewind.registry.store import Registry
 from tradewind.registry.version import CARD
 
 
-def add_models(commands: Any) -> None:
-    """Add the command `models` to the parser's commands."""
-    models = commands.add_parser("models", help="list and show registered models, move the champion's pointer")
-    actions = models.add_subparsers(required=True, metavar="ACTION")
-
-    def action(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
-        found: argparse.ArgumentParser = actions.add_parser(name, help=text)
-        found.add_argument("dir", type=Path, metavar="DIR", help="the pipeline's models: $TRADEWIND_HOME/models/DAG_ID")
-        found.set_defaults(command=run)
-        return found
-
-    action("list", _list, "all versions, the champion and how it came to be")
-    show = action("show", _show, "one version")
-    show.add_argument("name", nargs="?", metavar="NAME", help="such as v7; default: the champion")
-    by_hand = action("promote", _promote, "make a version the champion")
-    by_hand.add_argument("name", metavar="NAME", help="such as v7")
-    by_hand.add_argument("--force", action="store_true", help="also where the gate refused it")
-    back = action("rollback", _rollback, "make the champion before this one the champion again")
-    back.add_argument("--to", metavar="NAME", help="another version than that")
-    for moving in (by_hand, back):
-        moving.add_argument("--why", default="by hand", metavar="TEXT", help="for the history")
+def run(arguments: argparse.Namespace) -> None:
+    """Do what the command after `models` says."""
+    _ACTIONS[arguments.action](arguments)
 
 
 def _registry(arguments: argparse.Namespace) -> Registry:
@@ -89,3 +69,11 @@ def _who() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user without a name
         return "unknown user"
+
+
+_ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "list": _list,
+    "show": _show,
+    "promote": _promote,
+    "rollback": _rollback,
+}
