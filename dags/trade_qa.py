@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 
+from airflow.providers.docker.operators.docker import DockerOperator  # noqa: F401 - imported once for all parses
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import ParamValidationError
 
 from tradewind.errors import UserError
 from tradewind.recipes import shipped_recipes
-from tradewind.reuse.skipped import SKIPPABLE
+from tradewind.stages import SKIPPABLE
 
 _DATA, _TRAINING, _RUN, _TELLING = "Model and data", "Training", "This run", "Telling"
 _SETTINGS = {

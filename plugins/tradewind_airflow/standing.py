@@ -9,8 +9,6 @@ from pathlib import Path
 from airflow.sdk.exceptions import AirflowSkipException
 
 from tradewind.results import StageResult
-from tradewind.reuse.cached import remember, reuse
-from tradewind.reuse.skipped import fill_gaps, stand_in
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
 from tradewind.stages import Stage
@@ -45,6 +43,9 @@ def standing_or_made(
         AirflowSkipException: the stage is left out, and no earlier run's result fits.
         UserError: a stage before this one was left out, and this one cannot do without it.
     """
+    from tradewind.reuse.cached import remember, reuse
+    from tradewind.reuse.skipped import fill_gaps
+
     if not asked.resolved:
         return make()
     if stage in asked.skip:
@@ -71,6 +72,8 @@ def left_out(stage: Stage, asked: Asked, run_dir: RunDir, identity: Identity) ->
     Raises:
         AirflowSkipException: there is none; whether a later stage can do without is that one's to say.
     """
+    from tradewind.reuse.skipped import stand_in
+
     found = stand_in(stage, asked.config, run_dir, job_id=identity.job_id, task_id=identity.task_id)
     if found is None:
         raise AirflowSkipException(f"{stage}: left out on request; no earlier run has a result that fits")

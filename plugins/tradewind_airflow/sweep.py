@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from tradewind.errors import UserError
-from tradewind.reuse.skipped import SKIPPABLE
+from tradewind.stages import SKIPPABLE
 from tradewind.sweep.trials import FEWEST, MOST
 from tradewind_airflow.gpus import gpu_pool, inventory
 from tradewind_airflow.params import run_params

@@ -22,7 +22,10 @@ AFTER = {
     "promote": {"tell_promotion", "end"},
 }
 SECRETS = {"HF_TOKEN": "hf-marker-1", "OPENAI_API_KEY": "sk-marker-2", "SLACK_TOKEN": "xoxb-marker-3"}
-HEAVY = ("torch", "transformers", "trl", "peft", "datasets", "sentence_transformers", "openai")
+HEAVY = (
+    "torch", "transformers", "trl", "peft", "datasets", "sentence_transformers", "openai", "numpy", "scipy",
+    "slack_sdk", "tradewind.registry.register", "tradewind.reuse.cached", "tradewind.sources.exam",
+)  # fmt: skip
 _LOAD = """
 import json, os, sys
 from airflow.dag_processing.dagbag import DagBag
@@ -148,6 +151,15 @@ def test_loading_the_dag_files_loads_nothing_heavy(python: Any, project: Path) -
     # and they would be seen here: the list holds names that the environment can import
     found = python(f"from importlib.util import find_spec; print([bool(find_spec(name)) for name in {HEAVY!r}])")
     assert found.stdout.strip() == str([True] * len(HEAVY))
+
+
+@pytest.mark.parametrize("name", ["trade_qa", "trade_qa_sweep"])
+def test_the_dag_processor_imports_the_docker_client_before_it_forks(project: Path, name: str) -> None:
+    """Else each parse would: it imports there what a DAG's file itself names of Airflow's."""
+    from airflow.utils.file import iter_airflow_imports
+
+    named = set(iter_airflow_imports(str(project / "dags" / f"{name}.py")))
+    assert any("airflow.providers.docker.operators.docker".startswith(found) for found in named if "docker" in found)
 
 
 @pytest.mark.parametrize("name", SECRETS)

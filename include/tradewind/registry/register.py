@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
-from tradewind.exposure import EXPOSURE, Exposure
 from tradewind.files import iter_jsonl, write_atomically
 from tradewind.lease import run_dir_lock
 from tradewind.registry.card import model_card
@@ -202,6 +201,8 @@ def _promote(registry: Registry, change: Change, version: Version, *, who: str) 
 
 
 def _publish(registry: Registry, run: Run, *, who: str) -> Version:
+    from tradewind.exposure import EXPOSURE, Exposure  # numpy, which a DAG's parsing does without
+
     with registry.making() as folder:
         place_tree(run.run_dir.path / run.finetune.outputs["model"].path, folder / MODEL)
         for name in REPORTS:

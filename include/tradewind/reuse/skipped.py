@@ -22,12 +22,10 @@ from tradewind.results import Artifact, StageResult
 from tradewind.reuse.key import local_model
 from tradewind.reuse.placed import place, placing
 from tradewind.run_dir import RunDir
-from tradewind.stages import STAGES, UPSTREAM, Stage
+from tradewind.stages import SKIPPABLE, STAGES, UPSTREAM, Stage
 from tradewind.stages.shards import division_of, other_setting
 
 log = logging.getLogger("tradewind")
-SKIPPABLE: tuple[str, ...] = (*STAGES, "register")
-"""What may be skipped by name."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tradewind.config import DataConfig
 from tradewind.errors import UserError
-from tradewind.sources import exam, folder, glossary, hub, qa, transcript
 from tradewind.sources.limit import limited
 from tradewind.sources.location import check_folder
 from tradewind.sources.record import Item, Record, Rejected, SourceFile
@@ -20,6 +19,9 @@ def iter_documents(data_dir: Path, config: DataConfig) -> Iterator[Item]:
         UserError: the folder is missing, or a file in it cannot be read at all: it is not JSON, not
             Parquet, or in no known encoding. The line names the file, the place and what to do.
     """
+    # Here, as whoever asks where documents are (a DAG's parsing, too) needs no reader.
+    from tradewind.sources import exam, folder, glossary, hub, qa, transcript
+
     check_folder(data_dir)
     for read in (exam.read, glossary.read, qa.read, transcript.read):
         yield from limited(read(data_dir, config), config.max_records)

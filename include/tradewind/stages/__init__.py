@@ -6,6 +6,8 @@ from typing import Literal
 
 Stage = Literal["extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report"]
 STAGES: tuple[Stage, ...] = ("extract", "prepare", "baseline", "adapt", "finetune", "evaluate", "report")
+SKIPPABLE: tuple[str, ...] = (*STAGES, "register")
+"""What a run may be asked to leave out, by name."""
 UPSTREAM: dict[Stage, tuple[Stage, ...]] = {
     "extract": (),
     "prepare": ("extract",),

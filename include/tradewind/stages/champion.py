@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CHAMPION_INPUT, MODEL, Version
 from tradewind.results import Artifact
-from tradewind.stages.stage_run import StageRun
+
+if TYPE_CHECKING:
+    from tradewind.stages.stage_run import StageRun
 
 log = logging.getLogger("tradewind")
 MODELS_VARIABLE = "TRADEWIND_MODELS"

@@ -11,23 +11,23 @@ from contextlib import contextmanager
 from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.slack.hooks.slack import SlackHook
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
 
 from tradewind_airflow.notifications.message import Block, Message, escape
 from tradewind_airflow.notifications.scrub import scrub
 from tradewind_airflow.notifications.thread import Thread, read_thread, write_thread
 
+if TYPE_CHECKING:
+    from airflow.providers.slack.hooks.slack import SlackHook
+    from slack_sdk.errors import SlackApiError
+
 TOKEN_VARIABLE = "SLACK_TOKEN"  # noqa: S105 - the variable's name
-CONNECTION = SlackHook.default_conn_name
-FAULTS = (SlackClientError, OSError, HTTPException)
-"""What the client raises where Slack refuses, is away, or a proxy answers in its place."""
+CONNECTION = "slack_api_default"
+"""`SlackHook.default_conn_name`: Slack's client is imported where a message goes out, not where a DAG is parsed."""
 _TOKEN_CONN_ID = "tradewind_slack_token"  # noqa: S105
 # Slack's own words: https://docs.slack.dev/reference/methods/chat.postMessage#errors
 _FINAL = frozenset(
@@ -52,6 +52,13 @@ def slack_is_configured(slack_conn_id: str) -> bool:
         return False
 
 
+def faults() -> tuple[type[Exception], ...]:
+    """What the client raises where Slack refuses, is away, or a proxy answers in its place."""
+    from slack_sdk.errors import SlackClientError
+
+    return (SlackClientError, OSError, HTTPException)
+
+
 @contextmanager
 def told_to_task(channel: str) -> Iterator[None]:
     """A fault of Slack's as the end of a task, in one line.
@@ -60,13 +67,15 @@ def told_to_task(channel: str) -> Iterator[None]:
         AirflowFailException: Slack refuses for a reason that a retry does not mend.
         AirflowException: Slack could not be reached, or still limits the rate after the retries.
     """
+    from slack_sdk.errors import SlackApiError
+
     try:
         yield
     except SlackApiError as error:
         reason = str(error.response.get("error", "unknown"))
         kind = AirflowFailException if reason in _FINAL else AirflowException
         raise kind(f"Slack refused the message for '{channel}': {reason}{_needed(error)}") from None
-    except FAULTS as error:
+    except faults() as error:
         raise AirflowException(f"Slack cannot be reached: {type(error).__name__}") from None
 
 
@@ -105,6 +114,9 @@ class SlackPlace:
 
         A 429 is retried after the time that Slack names; the provider alone would fail at once.
         """
+        from airflow.providers.slack.hooks.slack import SlackHook
+        from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
+
         token, conn_id = os.environ.get(TOKEN_VARIABLE), self._slack_conn_id
         if token:
             mask_secret(token)
@@ -118,11 +130,13 @@ class SlackPlace:
         )
 
     def post(self, message: Message, *, broadcast: bool = False) -> None:
-        """Send it; SlackApiError where Slack refuses, another of `FAULTS` where it cannot be reached.
+        """Send it; SlackApiError where Slack refuses, another of `faults` where it cannot be reached.
 
         Args:
             broadcast: show a reply in the channel, too.
         """
+        from slack_sdk.errors import SlackApiError
+
         table = message.table.block() if message.table else None
         try:
             self._post(message.text, message.blocks, table, broadcast)
@@ -144,6 +158,8 @@ class SlackPlace:
         Args:
             seen: what the picture shows, for who cannot see it.
         """
+        from slack_sdk.errors import SlackApiError
+
         if self.thread is None or picture.is_symlink() or not picture.is_file():
             return
         upload = {"file": str(picture), "filename": picture.name, "title": self._clean(title), "alt_txt": seen}
@@ -151,7 +167,7 @@ class SlackPlace:
             self.hook.send_file_v2(channel_id=self.thread.channel, thread_ts=self.thread.ts, file_uploads=upload)  # type: ignore[arg-type]
         except SlackApiError as error:
             log.warning("%s is not in Slack: %s%s", picture.name, error.response.get("error"), _needed(error))
-        except FAULTS as error:
+        except faults() as error:
             log.warning("%s is not in Slack: %s", picture.name, type(error).__name__)
 
     def keep(self, **changes: Any) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
-from slack_sdk.errors import SlackApiError
 
-from tradewind_airflow.notifications.client import FAULTS
+from tradewind_airflow.notifications.client import faults
 from tradewind_airflow.notifications.messages.start import started, who_triggered
 from tradewind_airflow.operators.tell import TellOperator
 
@@ -27,13 +26,15 @@ class AnnounceRunOperator(TellOperator):
         Raises:
             AirflowSkipException: no token and no connection, or a fault of Slack's.
         """
+        from slack_sdk.errors import SlackApiError
+
         about = self._about(context)
         place = self._place(about)
         message = started(about, who_triggered(context.get("dag_run")), again=context["ti"].try_number > 1)
         self._log(message)
         try:
             place.post(message)
-        except FAULTS as error:
+        except faults() as error:
             why = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
             raise AirflowSkipException(f"not announced: {why}; the run's messages go to the channel") from None
         place.keep(told=False, failures=(), asks=None)

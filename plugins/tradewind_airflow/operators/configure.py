@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 import tradewind
-from tradewind.config import RunConfig
-from tradewind.preflight import check_keys, check_recipe
-from tradewind.recipes import resolve
-from tradewind.reuse.skipped import check_skips
 from tradewind.run_dir import RunDir
-from tradewind.run_settings import RunSettings, write_settings
 from tradewind.sources.location import check_folder, locate_documents
 from tradewind_airflow.asked import as_seed
 from tradewind_airflow.child import stage_environment
@@ -27,6 +22,8 @@ from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from tradewind.config import RunConfig
 
 
 class ConfigureRunOperator(BaseOperator):
@@ -76,6 +73,9 @@ class ConfigureRunOperator(BaseOperator):
         Raises:
             AirflowFailException: one line that names the key, the setting or the folder, and what to do.
         """
+        from tradewind.recipes import resolve
+        from tradewind.run_settings import RunSettings, write_settings
+
         run_dir = RunDir(Path(self.run_dir))
         job_id = Identity.of(context).job_id
         with told(run_dir.path):
@@ -107,6 +107,9 @@ class ConfigureRunOperator(BaseOperator):
         }
 
     def _check(self, config: RunConfig, run_dir: RunDir, skip: Sequence[str]) -> None:
+        from tradewind.preflight import check_keys, check_recipe
+        from tradewind.reuse.skipped import check_skips
+
         check_recipe(config)
         reading = {"prepare"} if config.extract is None else {"extract", "prepare"}
         if not reading <= set(skip):

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from tradewind.recipes import resolve
-from tradewind.reuse.documents import documents_of
-from tradewind.reuse.hashes import FileHashes
 from tradewind_airflow.macros import home
 from tradewind_airflow.told import told
 
@@ -56,6 +53,10 @@ class WatchDocumentsOperator(BaseOperator):
             AirflowSkipException: there is nothing to tell, or not yet.
             AirflowFailException: the recipe or the folder is not there.
         """
+        from tradewind.recipes import resolve
+        from tradewind.reuse.documents import documents_of
+        from tradewind.reuse.hashes import FileHashes
+
         kept = home() / "documents"
         with told(kept):
             config = resolve(self.recipe, self.data)

@@ -11,18 +11,10 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from tradewind.config import RunConfig
 from tradewind.faults import told_to_user
-from tradewind.recipes import read_config
-from tradewind.registry.hub import push_version
-from tradewind.registry.promotion import promote_approved
-from tradewind.registry.register import NothingToRegister, Registered, register
 from tradewind.registry.store import Registry
-from tradewind.registry.tracking import track_version
 from tradewind.registry.version import CONFIG, REPORTS, Version
 from tradewind.reporting.contract import read_report
-from tradewind.reporting.table import header, score_rows
-from tradewind.reporting.templates import plain
 from tradewind.run_dir import RunDir
 from tradewind_airflow.asked import settings_of
 from tradewind_airflow.assets import model_facts
@@ -32,6 +24,9 @@ from tradewind_airflow.told import told
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import Logger
+
+    from tradewind.config import RunConfig
+    from tradewind.registry.register import Registered
 
 _MODELS_DIR = "{{ macros.tradewind.models_dir(dag.dag_id) }}"
 
@@ -76,6 +71,8 @@ class RegisterModelOperator(BaseOperator):
             AirflowSkipException: the run made no tuned model with scores.
             AirflowFailException: a fault that no retry can mend, named in one line.
         """
+        from tradewind.registry.register import NothingToRegister, register
+
         registry, run_dir = Registry(Path(self.models_dir)), RunDir(Path(self.run_dir))
         with told(registry.path):
             ti = context["ti"]
@@ -180,6 +177,9 @@ class PromoteModelOperator(BaseOperator):
         Raises:
             AirflowFailException: the version is damaged, or another became champion since the question was asked.
         """
+        from tradewind.recipes import read_config
+        from tradewind.registry.promotion import promote_approved
+
         registry = Registry(Path(self.models_dir))
         user = (self.approval or {}).get("responded_by_user") or {}
         who = f"{user['name']}, in {_task(context)}" if user.get("name") else _task(context)
@@ -195,6 +195,9 @@ class PromoteModelOperator(BaseOperator):
 
 def scores_in_markdown(version: Version) -> str:
     """What somebody who approves has to know; every text of a document is escaped."""
+    from tradewind.reporting.table import header, score_rows
+    from tradewind.reporting.templates import plain
+
     scores = read_report(version.path / REPORTS[0]).scores
     columns = header(scores)
     lines = [
@@ -248,12 +251,16 @@ def _fault(done: str, log: Logger, work: Callable[[], None]) -> str | None:
 
 
 def _track(version: Version, config: RunConfig) -> None:
+    from tradewind.registry.tracking import track_version
+
     if config.registry.mlflow_tracking_uri:
         scores = read_report(version.path / REPORTS[0]).scores
         track_version(version, scores, config, config.registry.mlflow_tracking_uri)
 
 
 def _push(version: Version, config: RunConfig, secrets: Mapping[str, SecretReference]) -> None:
+    from tradewind.registry.hub import push_version
+
     if config.registry.push_to_hub:
         push_version(version, str(config.registry.hub_model_id), read_secrets(secrets).get("HF_TOKEN"))
 

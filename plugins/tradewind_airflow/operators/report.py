@@ -16,7 +16,7 @@ from tradewind.reporting.table import text_table
 from tradewind.run_dir import RunDir
 from tradewind_airflow.notifications.about import About
 from tradewind_airflow.notifications.answer import read_answer
-from tradewind_airflow.notifications.client import FAULTS, SlackPlace, told_to_task
+from tradewind_airflow.notifications.client import SlackPlace, faults, told_to_task
 from tradewind_airflow.notifications.message import Message
 from tradewind_airflow.notifications.messages.details import details
 from tradewind_airflow.notifications.messages.failure import failed
@@ -126,7 +126,7 @@ class NotifyRunOperator(TellOperator):
         first = result(report, about, outcome, promotion=registered.get("said"), approval=approval)
         self._send(place, first, more)
         place.keep(asks=approval.version if approval else None)
-        with suppress(*FAULTS):  # the verdict is out; a retry would tell it twice
+        with suppress(*faults()):  # the verdict is out; a retry would tell it twice
             place.post(more)
         seen = f"Scores by kind of held-out question, with intervals: {report.scores.verdict}"
         place.share(Path(self.run_dir) / "report" / PICTURE, f"{report.recipe}: {report.scores.verdict}", seen)

@@ -23,7 +23,6 @@ from tradewind.errors import TemporaryError, UserError
 from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
 from tradewind.results import StageResult
-from tradewind.reuse.code import package_digest
 from tradewind.run_dir import RunDir
 from tradewind.shard import DIVIDED, WHOLE, Shard
 from tradewind.stages import STAGES, Stage
@@ -33,7 +32,6 @@ from tradewind_airflow.begun import begin
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
-from tradewind_airflow.containers.launch import container_job, image_id, in_container
 from tradewind_airflow.containers.mounts import (
     answers_environment,
     cache_environment,
@@ -277,6 +275,9 @@ class StageOperator(ResumableJobMixin, DockerOperator):
 
     def _code(self) -> str:
         """By what the stage is made: two images, or two states of the package, do not make the same."""
+        from tradewind.reuse.code import package_digest
+        from tradewind_airflow.containers.launch import image_id
+
         return image_id(self) if self.image else package_digest()
 
     def _write_config(self, run_dir: RunDir, config: RunConfig) -> Path:
@@ -294,6 +295,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     def _run_container(
         self, run_dir: RunDir, config: RunConfig, identity: Identity, choice: GpuChoice, context: Context
     ) -> None:
+        from tradewind_airflow.containers.launch import container_job, in_container
+
         config_file = self._write_config(run_dir, in_container(config))
         self._job = job = container_job(
             self,
