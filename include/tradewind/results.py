@@ -43,6 +43,22 @@ class Artifact(Contract):
         return cls(path=path.relative_to(run_dir).as_posix(), sha256=digest, bytes=size)
 
 
+class PeakMemory(Contract):
+    """What a stage's process needed at most, in bytes."""
+
+    host: int
+    gpu: int | None = None
+    """Of torch's tensors, on all GPUs together; None where it used none."""
+
+    def __str__(self) -> str:
+        """Such as `812 MiB, GPU 14,336 MiB`."""
+        return f"{_mib(self.host)}" + ("" if self.gpu is None else f", GPU {_mib(self.gpu)}")
+
+
+def _mib(number: int) -> str:
+    return f"{number / 2**20:,.0f} MiB"
+
+
 def folder_digest(files: Mapping[PurePath, str]) -> str:
     """A folder's hash, from its files' paths below it and their hashes."""
     lines = [f"{path.as_posix()} {files[path]}\n" for path in sorted(files)]
@@ -69,6 +85,8 @@ class StageResult(Contract):
     started_at: str
     seconds: float
     gpu_seconds: float = 0.0
+    peak_memory_bytes: PeakMemory | None = None
+    """None where no process made it, or one that did not look yet."""
     seed: int
     config: dict[str, Any]
     versions: dict[str, str]

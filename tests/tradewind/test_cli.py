@@ -86,6 +86,12 @@ def test_the_result_counts_what_the_files_hold(prepared: Path) -> None:
     assert sum(metrics["records"].values()) == sum(metrics["languages"].values())
 
 
+def test_the_result_says_how_much_memory_the_stage_needed(prepared: Path) -> None:
+    peak = _result(prepared)["peak_memory_bytes"]
+    assert 50 << 20 < peak["host"] < 2 << 30
+    assert peak["gpu"] is None
+
+
 def test_each_row_says_its_question_answer_context_and_where_they_come_from(prepared: Path) -> None:
     for row in rows(prepared / "prepare" / "train.jsonl") + rows(prepared / "prepare" / "heldout.jsonl"):
         assert all(row[key] for key in ("context", "question", "answer", "file", "record_id", "fact_id", "language"))

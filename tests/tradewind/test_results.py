@@ -31,6 +31,11 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert read_result(_write(tmp_path / "result.json", result.model_dump_json())) == result
 
 
+def test_a_result_of_before_memory_was_measured_is_still_read(tmp_path: Path) -> None:
+    text = _result().model_dump_json(exclude={"peak_memory_bytes"})
+    assert read_result(_write(tmp_path / "result.json", text)).peak_memory_bytes is None
+
+
 def test_a_stage_reads_what_came_before_it() -> None:
     assert UPSTREAM["extract"] == ()
     assert UPSTREAM["prepare"] == ("extract",)

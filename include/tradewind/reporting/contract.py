@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from tradewind.errors import UserError
 from tradewind.kinds import Kind
-from tradewind.results import Contract
+from tradewind.results import Contract, PeakMemory
 from tradewind.scores import Scores
 
 
@@ -23,6 +23,7 @@ class StageSummary(Contract):
     source_run: str | None = None
     """The run whose result stands here; None where it is the report's own."""
     seconds: float
+    peak_memory_bytes: PeakMemory | None = None
     resumed_from_step: int | None
     metrics: dict[str, Any]
 

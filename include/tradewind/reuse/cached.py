@@ -192,6 +192,7 @@ def _as_cached(
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
         "gpu_seconds": 0.0,
+        "peak_memory_bytes": None,
         "seed": config.seed,
         "config": config.model_dump(mode="json"),
         "inputs": {**inputs, **opponent},

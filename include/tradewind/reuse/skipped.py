@@ -165,6 +165,7 @@ def _changes(found: _Candidate, *, job_id: str, task_id: str, began: float) -> d
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
         "gpu_seconds": 0.0,
+        "peak_memory_bytes": None,
         "resumed_from_step": None,
     }
 

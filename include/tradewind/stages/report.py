@@ -73,6 +73,7 @@ def _summary(result: StageResult) -> StageSummary:
         reason=result.reason or _told(result),
         source_run=result.source_run,
         seconds=result.seconds,
+        peak_memory_bytes=result.peak_memory_bytes,
         resumed_from_step=result.resumed_from_step,
         metrics=result.metrics,
     )

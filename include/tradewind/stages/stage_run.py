@@ -19,7 +19,8 @@ from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.files import sha256_of
 from tradewind.lease import run_dir_lock
-from tradewind.results import Artifact, StageResult
+from tradewind.peak_memory import gpu_peak, host_peak
+from tradewind.results import Artifact, PeakMemory, StageResult
 from tradewind.run_dir import RunDir, fingerprint
 from tradewind.shard import WHOLE, Shard
 from tradewind.stages import LANES, UPSTREAM, Stage
@@ -102,6 +103,7 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
             started_at=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 3),
             gpu_seconds=round(stage.gpu_seconds, 3),
+            peak_memory_bytes=PeakMemory(host=host_peak(), gpu=gpu_peak()),
             seed=config.seed,
             config=config.model_dump(mode="json"),
             versions=_versions(),

@@ -63,6 +63,7 @@ def choose(
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - began, 3),
         "gpu_seconds": 0.0,
+        "peak_memory_bytes": None,
         "metrics": winner.metrics | {"chosen": str(best.shard), "trials": [_row(item, results) for item in trials]},
         "warnings": (*winner.warnings, *warnings),
     }

@@ -13,6 +13,7 @@ from tradewind.reporting.examples import best_and_worst
 from tradewind.reporting.plots import distributions
 from tradewind.reporting.render import html, markdown
 from tradewind.reporting.table import score_rows, text_table
+from tradewind.results import PeakMemory
 from tradewind.scores import Comparison, GroupScore, MetricScore, Scores, SourceScore
 
 HOSTILE = "<script>alert('x')</script> {{ 7*7 }} & <!channel>"
@@ -137,20 +138,23 @@ def test_the_table_of_stages_tells_what_was_made_cached_skipped_or_turned_off(
         StageSummary(stage="prepare", status="cached", reason=None, source_run="night-2", **common),
         StageSummary(stage="adapt", status="skipped", reason="adapt.enabled is false in the recipe", **common),
         StageSummary(stage="finetune", status="skipped", reason=stood_in, source_run="night-1", **common),
-        StageSummary(stage="evaluate", status="success", reason=None, **common),
+        StageSummary(
+            stage="evaluate", status="success", reason=None, peak_memory_bytes=PeakMemory(host=3 << 30), **common
+        ),
     )
     told = report.model_copy(update={"stages": stages})
     expected = [
-        ("prepare", "cached (from run night-2)", ""),
-        ("adapt", "skipped", "adapt.enabled is false in the recipe"),
-        ("finetune", "skipped", stood_in),
-        ("evaluate", "made", ""),
+        ("prepare", "cached (from run night-2)", "", ""),
+        ("adapt", "skipped", "", "adapt.enabled is false in the recipe"),
+        ("finetune", "skipped", "", stood_in),
+        ("evaluate", "made", "3,072 MiB", ""),
     ]
     lines = markdown(told).splitlines()
     page = html(told, predictions, CURVES)
-    for stage, outcome, reason in expected:
-        assert f"| {stage} | {outcome} | 1.0 | {reason} |" in lines
-        assert f'<td>{stage}</td><td>{outcome}</td><td class="number">1.0</td><td class="soft">{reason}</td>' in page
+    for stage, outcome, memory, reason in expected:
+        assert f"| {stage} | {outcome} | 1.0 | {memory} | {reason} |" in lines
+        numbers = f'<td class="number">1.0</td><td class="number">{memory}</td>'
+        assert f'<td>{stage}</td><td>{outcome}</td>{numbers}<td class="soft">{reason}</td>' in page
 
 
 def test_the_page_has_no_judge_and_no_champion_where_there_are_none(
