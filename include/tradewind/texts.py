@@ -23,6 +23,7 @@ SHINGLE = 5
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 _NOT_WORD = re.compile(r"[\W_]+")
+_ASCII_WORDS = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
 # Characters that compose with no neighbour of these ranges: each is folded alone, through a table.
 _ALONE = (
     (0x0000, 0x0300), (0x0370, 0x0483), (0x048A, 0x0530), (0x2000, 0x2070), (0x3000, 0x302A), (0x3041, 0x3097),
@@ -37,6 +38,8 @@ _BASE = 0x2545F4914F6CDD1D
 
 def normalise(text: str) -> str:
     """Compatibility-composed, case-folded, letters and digits only, single spaces."""
+    if text.isascii():  # the same, in a third of the time
+        return " ".join(text.translate(_ASCII_WORDS).split())
     return _folded(text).strip()
 
 

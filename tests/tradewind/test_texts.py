@@ -30,6 +30,13 @@ def _of(texts: Texts, start: int, end: int) -> str:
     return "".join(map(chr, texts.chars[start:end].tolist()))
 
 
+def test_text_in_ascii_is_normalised_as_any_other() -> None:
+    text = "".join(map(chr, range(128))) + " A  B_c-D\t1"
+    wide = text + "\N{IDEOGRAPHIC SPACE}"  # which becomes a space, and is not ASCII
+    assert normalise(text) == normalise(wide)
+    assert normalise(text).endswith("a b c d 1")
+
+
 def test_each_text_is_normalised_as_it_is_alone(texts: list[str]) -> None:
     many = Texts.of(texts)
     found = [_of(many, start, end) for start, end in zip(many.start.tolist(), many.end.tolist(), strict=True)]

@@ -12,9 +12,9 @@ import yaml
 
 from tradewind.config import RunConfig
 from tradewind.dataset.contradictions import Contradictions
-from tradewind.dataset.files import conversational_name, pairs_of
+from tradewind.dataset.files import conversational_name, pairs_of, rows_of
 from tradewind.dataset.split_proof import USES, Check, SplitProof, assert_kept
-from tradewind.files import iter_jsonl, write_atomically
+from tradewind.files import write_atomically
 from tradewind.reporting.dataset_facts import DatasetFacts
 from tradewind.text_keys import text_key
 
@@ -55,9 +55,9 @@ def write_dataset_card(
         facts.add_pair(use, row)
         proof.add_pair(use, row, question_key)
         pairs.add(question_key, text_key(row["answer"]))
-    for row in iter_jsonl(prepare_dir / "corpus.jsonl"):
+    for row in rows_of(prepare_dir / "corpus.jsonl"):
         proof.add_text(row["text"])
-    for row in iter_jsonl(prepare_dir / "rejected.jsonl"):
+    for row in rows_of(prepare_dir / "rejected.jsonl"):
         facts.add_rejected(row)
     checks = proof.checks()
     assert_kept(checks)
