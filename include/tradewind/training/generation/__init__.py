@@ -1,0 +1,1 @@
+"""Greedy answers of a model to many prompts, by what suits the device."""
