@@ -6,13 +6,13 @@ import importlib.util
 import os
 from collections.abc import Collection, Mapping
 
-from tradewind.config import RunConfig, ServerConfig
+from tradewind.config import EvaluateConfig, RunConfig, ServerConfig
 from tradewind.errors import UserError
 from tradewind.models import check_location
 
 
 def check_recipe(config: RunConfig) -> None:
-    """Fail where a named model is not there or a tracker is not installed; nothing is downloaded.
+    """Fail where a named model is not there or a tracker or vLLM is not installed; nothing is downloaded.
 
     Raises:
         UserError: one line that names the setting and what to do.
@@ -23,6 +23,17 @@ def check_recipe(config: RunConfig) -> None:
         for tracker in getattr(config, stage).report_to:
             if importlib.util.find_spec(tracker) is None:
                 raise UserError(f"{stage}.report_to: {tracker} is not installed; pip install {tracker}")
+    check_generator(config.evaluate)
+
+
+def check_generator(config: EvaluateConfig) -> None:
+    """Fail where vLLM is asked for and not installed.
+
+    Raises:
+        UserError: one line that names the setting and what to do.
+    """
+    if config.generator == "vllm" and importlib.util.find_spec("vllm") is None:
+        raise UserError("evaluate.generator: vllm is not installed; pip install vllm, or set it to auto")
 
 
 def check_keys(config: RunConfig, environment: Mapping[str, str] = os.environ, skip: Collection[str] = ()) -> None:

@@ -24,6 +24,11 @@ def test_a_tracker_that_is_not_installed_is_named_with_its_setting() -> None:
         check_recipe(_config(finetune__report_to=["wandb"]))
 
 
+def test_vllm_that_is_not_installed_is_named_with_its_setting() -> None:
+    with pytest.raises(UserError, match=r"^evaluate\.generator: vllm is not installed; pip install vllm"):
+        check_recipe(_config(evaluate__generator="vllm"))
+
+
 def test_a_judge_without_its_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     config = _config(evaluate__judge={"model": "m", "api_key_env": "MY_JUDGE_KEY"})
     monkeypatch.delenv("MY_JUDGE_KEY", raising=False)

@@ -19,6 +19,7 @@ from tradewind.config import EvaluateConfig, ModelConfig
 from tradewind.files import iter_jsonl, write_atomically
 from tradewind.results import Artifact
 from tradewind.training.generate import Answer, answer_all
+from tradewind.training.generation.plan import Plan, plan
 from tradewind.training.load import load_tokenizer
 from tradewind.training.tokens import chat_prompt
 
@@ -51,18 +52,22 @@ def answers_of(
     revision = model_config.model_revision if isinstance(source, str) else None
     tokenizer = load_tokenizer(source, revision)
     prompts = [chat_prompt(tokenizer, question) for question in questions]
+    planned = plan(source, prompts, model_config, config)
     identity = model_identity(source, revision)
-    if identity is None:
-        return Answers(answer_all(name, source, prompts, model_config, config), len(prompts))
-    path = _file(identity, prompts, model_config, config)
-    kept = _read(path, len(prompts))
-    if kept is not None:
-        log.info("%s: %d answers are there from before", name, len(kept))
-        return Answers(kept, 0)
-    answers = answer_all(name, source, prompts, model_config, config)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, "".join(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers))
-    return Answers(answers, len(answers))
+    if identity is not None:
+        kept = _read(_file(identity, prompts, model_config, config, planned), len(prompts))
+        if kept is not None:
+            log.info("%s: %d answers are there from before", name, len(kept))
+            return Answers(kept, 0)
+    made = answer_all(
+        name, source, prompts, tokenizer=tokenizer, model_config=model_config, config=config, plan=planned
+    )
+    if identity is not None:
+        path = _file(identity, prompts, model_config, config, made.plan)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = (json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in made.answers)
+        write_atomically(path, "".join(rows))
+    return Answers(made.answers, len(made.answers))
 
 
 def model_identity(source: Path | str, revision: str | None) -> str | None:
@@ -73,7 +78,7 @@ def model_identity(source: Path | str, revision: str | None) -> str | None:
     return None if commit is None else f"{source}@{commit}"
 
 
-def _file(identity: str, prompts: Sequence[list[int]], model: ModelConfig, config: EvaluateConfig) -> Path:
+def _file(identity: str, prompts: Sequence[list[int]], model: ModelConfig, config: EvaluateConfig, made: Plan) -> Path:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
     decides = {
         "model": identity,
@@ -81,7 +86,8 @@ def _file(identity: str, prompts: Sequence[list[int]], model: ModelConfig, confi
         "dtype": model.dtype,
         "attn_implementation": model.attn_implementation,
         "max_new_tokens": config.max_new_tokens,
-        "batch": config.per_device_eval_batch_size,
+        "generator": made.generator,
+        "batch": made.batch_size,
         "device": gpu,
         "versions": [torch.__version__, transformers.__version__],
     }

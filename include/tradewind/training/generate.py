@@ -1,21 +1,30 @@
-"""Greedy answers in batches, the same way for every model compared."""
+"""Greedy answers of a model, made in the same way for every model compared.
+
+Each model is loaded by itself, once: base, adapted, tuned and champion are whole merged models, and adaptation and
+merging change every weight that an adapter touches, so there is no base in memory that two of them could share.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from tradewind.config import EvaluateConfig, ModelConfig
-from tradewind.training.load import load_model, load_tokenizer
+from tradewind.training.generation.batches import in_batches
+from tradewind.training.generation.continuous import continuously
+from tradewind.training.generation.plan import Plan
+from tradewind.training.generation.vllm_engine import by_vllm
+from tradewind.training.load import load_model
 from tradewind.training.tokens import stop_ids
 
 log = logging.getLogger("tradewind")
+EVERY = 10.0
+"""Seconds between two lines of progress."""
 
 
 @dataclass(frozen=True)
@@ -26,51 +35,94 @@ class Answer:
     hit_token_limit: bool
 
 
+@dataclass(frozen=True)
+class Made:
+    """The answers in the prompts' order, and how they were made in the end."""
+
+    answers: list[Answer]
+    plan: Plan
+
+
 def answer_all(
-    name: str, source: Path | str, prompts: Sequence[list[int]], model_config: ModelConfig, config: EvaluateConfig
-) -> list[Answer]:
-    """One answer a prompt, in the prompts' order.
+    name: str,
+    source: Path | str,
+    prompts: Sequence[list[int]],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    model_config: ModelConfig,
+    config: EvaluateConfig,
+    plan: Plan,
+) -> Made:
+    """One answer a prompt, in the prompts' order, up to `<end_of_turn>` or `<eos>`.
+
+    Where continuous batching leaves a question without an answer, batches answer it, with a warning.
 
     Args:
         name: for progress lines.
         source: the model's folder or hub name.
         prompts: token ids, by `chat_prompt`.
+        tokenizer: the model's.
+
+    Raises:
+        UserError: the model cannot be had.
     """
-    tokenizer = load_tokenizer(source, model_config.model_revision if isinstance(source, str) else None)
-    model = load_model(source, model_config).eval()
-    # Prompts of like length share a batch, so that little is padding.
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    answers: dict[int, Answer] = {}
+    log.info("%s: %s, %d at once (%s)", name, plan.generator, plan.batch_size, plan.why)
     began = time.monotonic()
-    size = 32 if config.per_device_eval_batch_size == "auto" else config.per_device_eval_batch_size
-    for start in range(0, len(order), size):
-        batch = order[start : start + size]
-        found = _generate(model, tokenizer, [prompts[index] for index in batch], config.max_new_tokens)
-        answers |= dict(zip(batch, found, strict=True))
-        log.info("%s answered %d/%d in %.0f s", name, len(answers), len(order), time.monotonic() - began)
-    return [answers[index] for index in range(len(prompts))]
+    ends = stop_ids(tokenizer)
+    rows, used = _generated(name, source, prompts, ends=ends, model_config=model_config, config=config, plan=plan)
+    log.info("%s answered %d questions in %.0f s", name, len(rows), time.monotonic() - began)
+    return Made([_answer(tokenizer, row, ends) for row in rows], used)
 
 
-def _generate(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], max_new_tokens: int
-) -> list[Answer]:
-    width = max(len(prompt) for prompt in prompts)
-    pad = tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts], device=model.device)
-    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device)
-    stops = stop_ids(tokenizer)
-    output = model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        do_sample=False,
-        num_beams=1,
-        max_new_tokens=max_new_tokens,
-        eos_token_id=stops,
-        pad_token_id=pad,
-    )
-    answers = []
-    for row in output[:, width:].tolist():
-        end = next((at for at, token in enumerate(row) if token in stops), None)
-        text = tokenizer.decode(row[:end], skip_special_tokens=True).strip()
-        answers.append(Answer(text, end is None))
-    return answers
+def _generated(
+    name: str,
+    source: Path | str,
+    prompts: Sequence[list[int]],
+    *,
+    ends: Sequence[int],
+    model_config: ModelConfig,
+    config: EvaluateConfig,
+    plan: Plan,
+) -> tuple[list[list[int]], Plan]:
+    limit = config.max_new_tokens
+    wished = None if config.per_device_eval_batch_size == "auto" else plan.batch_size
+    if plan.generator == "vllm" and prompts:
+        revision = model_config.model_revision if isinstance(source, str) else None
+        found = by_vllm(source, prompts, ends, max_new_tokens=limit, dtype=model_config.dtype, revision=revision,
+                        batch_size=wished)  # fmt: skip
+        return found, plan
+    model = load_model(source, model_config).eval()
+    rows: list[list[int] | None] = [None] * len(prompts)
+    if plan.generator == "continuous":
+        try:
+            rows = continuously(model, prompts, ends, max_new_tokens=limit, batch_size=wished)
+        except (RuntimeError, MemoryError, ValueError, TypeError, ImportError) as error:
+            log.warning("%s: continuous batching failed: %s: %s", name, type(error).__name__, error)
+    left = [index for index, row in enumerate(rows) if row is None]
+    if left and plan.generator == "continuous":
+        log.warning("%s: continuous batching left %d of %d questions; batches answer them", name, len(left), len(rows))
+        plan = replace(plan, generator="batches")
+    found = in_batches(model, [prompts[index] for index in left], ends, max_new_tokens=limit,
+                       batch_size=plan.batch_size, done=_progress(name, len(left)))  # fmt: skip
+    for index, row in zip(left, found, strict=True):
+        rows[index] = row
+    return [row for row in rows if row is not None], plan
+
+
+def _progress(name: str, total: int) -> Callable[[int], None]:
+    """A line now and then."""
+    began = last = time.monotonic()
+
+    def tell(answered: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= EVERY:
+            last = now
+            log.info("%s answered %d/%d in %.0f s", name, answered, total, now - began)
+
+    return tell
+
+
+def _answer(tokenizer: PreTrainedTokenizerBase, row: Sequence[int], ends: Sequence[int]) -> Answer:
+    end = next((at for at, token in enumerate(row) if token in ends), None)
+    return Answer(tokenizer.decode(row[:end], skip_special_tokens=True).strip(), end is None)

@@ -10,7 +10,9 @@ import pytest
 from tradewind.config import EvaluateConfig, ModelConfig
 from tradewind.files import write_jsonl
 from tradewind.models import EMBEDDED
+from tradewind.training import answer_cache, generate
 from tradewind.training.answer_cache import answers_of
+from tradewind.training.generation.plan import Plan, plan
 
 pytestmark = pytest.mark.timeout(300)
 QUESTIONS = ["What does the trade term 'FOB' mean?", "무역이란 무엇인가요?", "Who pays the freight?"]
@@ -58,6 +60,28 @@ def test_whatever_decides_an_answer_has_them_made_anew(model: Path, change: str)
         content[-1] ^= 1
         weights.write_bytes(content)
     assert answers_of("base", model, questions, ModelConfig(), config).generated == 3
+
+
+def test_the_number_at_once_that_auto_comes_to_decides_and_not_the_word(model: Path) -> None:
+    planned = plan(model, [[2]], ModelConfig(), SHORT).batch_size
+    answers_of("base", model, QUESTIONS, ModelConfig(), SHORT)
+    stated = SHORT.model_copy(update={"per_device_eval_batch_size": planned})
+    assert answers_of("base", model, QUESTIONS, ModelConfig(), stated).generated == 0
+
+
+def test_another_generators_answers_are_kept_apart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Continuous batching was planned and failed: what batches made instead is not taken for its own."""
+
+    def fails(*_: object, **__: object) -> list[list[int] | None]:
+        raise RuntimeError("no graphs here")
+
+    monkeypatch.setattr(generate, "continuously", fails)
+    monkeypatch.setattr(answer_cache, "plan", lambda *_: Plan("continuous", 64, "test"))
+    for _ in range(2):
+        assert answers_of("base", model, QUESTIONS, ModelConfig(), SHORT).generated == 3
+    monkeypatch.undo()
+    monkeypatch.setenv("TRADEWIND_ANSWERS", str(model.parent / "answers"))
+    assert answers_of("base", model, QUESTIONS, ModelConfig(), SHORT).generated == 0
 
 
 @pytest.mark.parametrize("damage", ["half", "fewer", "other"])
