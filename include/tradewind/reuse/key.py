@@ -22,7 +22,9 @@ DECIDES: dict[Stage, tuple[str, ...]] = {
         "evaluate.encoder", "evaluate.encoder_revision", "evaluate.max_floor",
     ),
     "prepare": ("recipe", "data_dir", "data", "split", "seed", "extract"),
-    "baseline": ("model", "evaluate.per_device_eval_batch_size", "evaluate.max_new_tokens"),
+    "baseline": (
+        "model", "evaluate.per_device_eval_batch_size", "evaluate.generator", "evaluate.max_new_tokens",
+    ),
     "adapt": ("model", "seed", "adapt"),
     "finetune": ("model", "seed", "finetune"),  # of a trial of a sweep "sweep", too
     "evaluate": ("model", "seed", "evaluate", "split.min_items"),

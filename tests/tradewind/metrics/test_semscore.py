@@ -9,7 +9,7 @@ import pytest
 
 from tradewind.errors import UserError
 from tradewind.metrics import chrf, semscore
-from tradewind.models import locate
+from tradewind.models import locate, revision_of
 
 ENCODER = "embedded:all-MiniLM-L6-v2"
 OTHER = os.environ.get("TRADEWIND_TEST_ENCODER", "")
@@ -87,6 +87,46 @@ def test_equal_answers_score_one_and_chrf_agrees() -> None:
     assert semscore.similarity(embedded.vectors[:3], embedded.vectors[3:]) == pytest.approx([1.0] * 3)
     assert chrf.chrf(REFERENCES, REFERENCES) == pytest.approx([1.0] * 3)
     assert chrf.chrf([""], ["something"]) == pytest.approx([0.0])
+
+
+MIXED = [*REFERENCES, *KOREAN, "", "word " * 600, *(f"{text} {text}" for text in REFERENCES + KOREAN), "운송", "Duty."]
+
+
+def test_a_vector_is_the_one_that_its_text_gets_alone() -> None:
+    """To 1e-6: which texts stand in a batch decides nothing but the last digits."""
+    together = semscore.embed([*MIXED * 2, *(f"{text} {at}" for at in range(9) for text in MIXED)], ENCODER).vectors
+    alone = np.concatenate([semscore.embed([text], ENCODER).vectors for text in MIXED])
+    assert np.abs(together[: len(MIXED)] - alone).max() < 1e-6
+    assert np.array_equal(together[: len(MIXED)], together[len(MIXED) : 2 * len(MIXED)])
+
+
+def test_each_text_is_encoded_once_among_texts_of_as_many_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = semscore._loaded(str(locate(ENCODER)), None, revision_of(ENCODER))
+    batches: list[list[int]] = []
+    encode = model.encode
+
+    def recorded(texts: list[str], **settings: object) -> object:
+        batches.append([len(ids) for ids in model.tokenizer(texts)["input_ids"]])
+        return encode(texts, **settings)
+
+    monkeypatch.setattr(model, "encode", recorded)
+    monkeypatch.setattr(semscore, "BATCH", 4)
+    semscore.embed(MIXED * 3, ENCODER)
+    lengths = [min(length, 256) for batch in batches for length in batch]
+    assert lengths == sorted(lengths, reverse=True)
+    assert len(lengths) == len(set(MIXED))
+    assert max(map(len, batches)) == 4
+
+
+def test_the_encoder_is_loaded_once() -> None:
+    semscore.embed(["a"], ENCODER)
+    before = semscore._loaded.cache_info().misses
+    semscore.embed(["b"], ENCODER)
+    assert semscore._loaded.cache_info().misses == before
+
+
+def test_no_texts_have_no_vectors() -> None:
+    assert len(semscore.embed([], ENCODER).vectors) == 0
 
 
 def test_an_encoder_that_is_not_there_is_one_line() -> None:
