@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from tradewind.errors import UserError
 from tradewind.training.generation.grouped_attention import grouped_attention
 from tradewind.training.generation.out_of_memory import is_out_of_memory
 from tradewind.training.generation.row_cache import RowCache
@@ -62,7 +63,7 @@ def in_batches(
         done: told how many answers there are, whenever there are more.
 
     Raises:
-        Exception: torch's own, where one row alone does not fit into memory.
+        UserError: one row alone does not fit into memory.
     """
     answers: dict[int, list[int]] = {}
     with grouped_attention(model), torch.inference_mode():
@@ -72,8 +73,13 @@ def in_batches(
             try:
                 _Batch(model, prompts, ends, max_new_tokens, min(batch_size, len(left))).run(left, answers, done)
             except (RuntimeError, MemoryError) as error:
-                if batch_size == 1 or not is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
+                if min(batch_size, len(left)) == 1:
+                    raise UserError(
+                        "out of memory with one question at once; lower evaluate.max_new_tokens, or set model.dtype: "
+                        "bfloat16"
+                    ) from error
                 batch_size = min(batch_size, len(left)) // 2 or 1
                 log.warning(
                     "out of memory with %d of %d answers made; going on with %d questions at once",

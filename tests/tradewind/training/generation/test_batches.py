@@ -10,6 +10,7 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedModel, set_seed
 
 from tradewind.config import ModelConfig
+from tradewind.errors import UserError
 from tradewind.models import locate
 from tradewind.training.generation import batches
 from tradewind.training.generation.batches import in_batches
@@ -152,7 +153,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(
 def test_where_one_question_does_not_fit_it_is_said(
     model: PreTrainedModel, prompts: list[list[int]], ends: list[int], small_memory: list[int]
 ) -> None:
-    with pytest.raises(RuntimeError, match="not enough memory"):
+    with pytest.raises(UserError, match=r"^out of memory with one question at once; lower evaluate\.max_new_tokens"):
         in_batches(model, prompts[:2], ends, max_new_tokens=LIMIT, batch_size=2)
 
 
