@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 
 def continuously(
@@ -28,6 +28,8 @@ def continuously(
     Raises:
         Exception: transformers' own, where the model or the device does not suit it.
     """
+    from transformers import ContinuousBatchingConfig  # which not every version that batches run on has
+
     before = model.config._attn_implementation  # noqa: SLF001 - there is no public way to read it
     try:
         outputs = model.generate_batch(

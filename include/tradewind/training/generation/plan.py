@@ -24,7 +24,8 @@ class Plan:
 
     generator: Generator
     batch_size: int
-    """The most rows at once. vLLM and continuous batching take their own number where the recipe says `auto`."""
+    """The most rows at once. Where the recipe says `auto`, vLLM and continuous batching take a number of their own,
+    and this one is for the questions that continuous batching leaves out."""
     why: str
     """For the log."""
 
@@ -54,7 +55,8 @@ def plan(
         AutoConfig.from_pretrained(source, revision=revision), getattr(torch, model_config.dtype),
         prompt + config.max_new_tokens, prompt, device,
     )  # fmt: skip
-    return Plan(generator, size, f"{why}; at once what fits into memory, up to where more bring no speed")
+    many = "what fits into memory, up to where more bring no speed" if generator == "batches" else "its own choice"
+    return Plan(generator, size, f"{why}; at once {many}")
 
 
 def _generator(wish: str, device: str) -> tuple[Generator, str]:
