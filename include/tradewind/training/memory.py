@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from transformers import PreTrainedModel
 
+from tradewind.training import host_memory
 from tradewind.training.answer_cross_entropy import PART
 from tradewind.training.backbone import hidden_states
-
-_CGROUPS = (  # version 2, then 1: a container's limit and what it uses
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
-)
 
 
 def kept_for_backward(model: PreTrainedModel, length: int) -> int:
@@ -47,15 +41,4 @@ def free_bytes(device: torch.device) -> int:
     """What this process may still take on its device: of a GPU's memory, or of the machine's and its container's."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return _free_on_host()
-
-
-def _free_on_host() -> int:
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines() if Path("/proc/meminfo").exists() else []
-    available = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 2**34)
-    for limit, used in _CGROUPS:
-        try:
-            available = min(available, int(limit.read_text()) - int(used.read_text()))
-        except (OSError, ValueError):  # no such group, or "max"
-            continue
-    return max(available, 0)
+    return host_memory.free_bytes()

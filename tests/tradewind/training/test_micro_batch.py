@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 from tradewind.config import ModelConfig, TrainingConfig
 from tradewind.errors import UserError
 from tradewind.models import locate
-from tradewind.training import memory, micro_batch
+from tradewind.training import host_memory, micro_batch
 from tradewind.training.load import load_model
 from tradewind.training.memory import free_bytes, kept_for_backward, logits_bytes
 from tradewind.training.micro_batch import choose_micro_batch
@@ -37,7 +37,7 @@ def test_what_is_free_is_less_than_a_containers_limit(
     (tmp_path / "max").write_text("3000\n")
     (tmp_path / "used").write_text("1000\n")
     monkeypatch.setattr(
-        memory, "_CGROUPS", ((tmp_path / "absent", tmp_path / "used"), (tmp_path / "max", tmp_path / "used"))
+        host_memory, "LIMITS", ((tmp_path / "absent", tmp_path / "used"), (tmp_path / "max", tmp_path / "used"))
     )
     assert free_bytes(model.device) == 2000
     (tmp_path / "max").write_text("max\n")

@@ -7,7 +7,6 @@ logits are computed for the last token only: each answer is the one that its pro
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +16,8 @@ from transformers import DynamicCache, PreTrainedModel
 
 from tradewind.errors import UserError
 from tradewind.training.generation.grouped_attention import grouped_attention
-from tradewind.training.generation.out_of_memory import is_out_of_memory
 from tradewind.training.generation.row_cache import RowCache
+from tradewind.training.out_of_memory import OUT_OF_MEMORY, free_memory, is_out_of_memory
 
 log = logging.getLogger("tradewind")
 SLACK = 64
@@ -72,7 +71,7 @@ def in_batches(
                           key=lambda index: (-len(prompts[index]), index))  # fmt: skip
             try:
                 _Batch(model, prompts, ends, max_new_tokens, min(batch_size, len(left))).run(left, answers, done)
-            except (RuntimeError, MemoryError) as error:
+            except OUT_OF_MEMORY as error:
                 if not is_out_of_memory(error):
                     raise
                 if min(batch_size, len(left)) == 1:
@@ -86,8 +85,7 @@ def in_batches(
                     len(answers), len(prompts), batch_size,
                 )  # fmt: skip
             # Outside of the handler, where the traceback held on to what did not fit.
-            gc.collect()
-            torch.cuda.empty_cache()
+            free_memory()
     return [answers[index] for index in range(len(prompts))]
 
 

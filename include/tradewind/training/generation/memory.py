@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import torch
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from tradewind.training.generation.batches import PROMPT_TOKENS, SLACK
+from tradewind.training.host_memory import total_bytes
 
 SHARE_OF_GPU = 0.7
 """Of all its memory: a GPU is leased to one stage alone, but libraries and fragments take their part."""
@@ -19,23 +17,13 @@ MOST = {"cuda": 256, "cpu": 128}
 6.4 with 32, and, once prompts were computed 1024 tokens at a time, 5.2 with 64, 5.0 with 96 and 5.1 with 128."""
 _LOGITS_COPIES = 4  # as the model makes them, twice in its soft cap, and as 32-bit numbers
 _SCORES_COPIES = 3
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 def total_memory(device: str) -> int:
     """Bytes of the GPU `cuda`, or those that this process may have of the machine's."""
     if device == "cuda":
         return int(torch.cuda.get_device_properties(0).total_memory)
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *(limit for path in _LIMITS if (limit := _limit(path)) is not None)])
-
-
-def _limit(path: str) -> int | None:
-    """What a control group allows; None where it does not say, or says `max`, as version 2 does without a limit."""
-    try:
-        return int(Path(path).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
+    return total_bytes()
 
 
 def fitting_batch(config: PretrainedConfig, dtype: torch.dtype, tokens: int, prompt: int, device: str) -> int:

@@ -13,6 +13,7 @@ from transformers import AutoConfig, Gemma2Config
 from tradewind.config import EvaluateConfig, ModelConfig
 from tradewind.errors import UserError
 from tradewind.models import locate
+from tradewind.training import host_memory
 from tradewind.training.generation import memory
 from tradewind.training.generation.batches import SLACK
 from tradewind.training.generation.memory import fitting_batch, total_memory
@@ -113,7 +114,7 @@ def test_the_estimate_of_the_cache_is_what_it_takes() -> None:
 
 def test_a_containers_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = tmp_path / "memory.max"
-    monkeypatch.setattr(memory, "_LIMITS", (str(limit), str(tmp_path / "absent")))
+    monkeypatch.setattr(host_memory, "LIMITS", ((limit, tmp_path / "used"), (tmp_path / "absent", tmp_path / "used")))
     machine = total_memory("cpu")
     limit.write_text("max\n")
     assert total_memory("cpu") == machine
