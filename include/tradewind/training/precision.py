@@ -16,9 +16,11 @@ from tradewind.training.frozen_weights import in_bfloat16
 from tradewind.training.lora_linear import one_lora_operation
 
 CLEARLY = 1.2  # times as fast: less is within what one measurement differs from the next
-WORTH_MEASURING = 3e13
-"""Floating-point operations of a training below which float32 stays: less than some minutes of two cores."""
-_REPEATS = 3
+LARGE_STEP = 5e10
+"""Floating-point operations of a step below which other things than arithmetic take its time: 0.3 s of two cores."""
+WORTH_MEASURING = 30
+"""Steps of a training below which a measurement, six steps of it, is not won back."""
+_REPEATS = 2
 
 
 def training_flops(model: PreTrainedModel, tokens: int) -> float:
@@ -43,7 +45,10 @@ def choose_bfloat16(
         return weights == torch.bfloat16, f"the weights are in {str(weights).removeprefix('torch.')}"
     if not _has_bfloat16(model.device):
         return False, f"this {'GPU' if model.device.type == 'cuda' else 'CPU'} has no bfloat16"
-    if flops < WORTH_MEASURING:
+    step = training_flops(model, size * width)
+    if step < LARGE_STEP:
+        return False, "a step has too little arithmetic for it to matter"
+    if flops < WORTH_MEASURING * step:
         return False, "the training is too short for a measurement to pay"
     return _measured(model, torch.full((size, width), 7, device=model.device))
 

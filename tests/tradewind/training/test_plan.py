@@ -42,7 +42,7 @@ def test_a_short_training_on_a_cpu_is_plain_and_the_log_says_why(
     said = [record.message for record in caplog.records]
     assert said[0].startswith("finetune: 8 of a step's 8 examples at once: the longest, of 12 tokens, keeps ")
     assert said[1:] == [
-        "finetune: float32: the training is too short for a measurement to pay",
+        "finetune: float32: a step has too little arithmetic for it to matter",
         "finetune: rows padded: without FlashAttention batches of like lengths are faster than shared rows",
         "finetune: not compiled: on a CPU rows of ever new lengths are compiled anew",
     ]
@@ -105,12 +105,19 @@ def test_a_gpu_compiles_what_is_long_where_a_compiler_is(
     assert why in reason
 
 
-def test_bfloat16_is_measured_where_the_training_is_long(adapted: PeftModel) -> None:
+def test_bfloat16_is_measured_where_steps_are_large_and_many(
+    adapted: PeftModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "LARGE_STEP", 1.0)
+    if not precision._has_bfloat16(adapted.device):
+        pytest.skip("this CPU has no bfloat16")
+    few = 29 * precision.training_flops(adapted, 32)
+    assert choose_bfloat16(adapted, 16, 2, few, TrainingConfig()) == (
+        False,
+        "the training is too short for a measurement to pay",
+    )
     before = {name: weight.detach().clone() for name, weight in adapted.named_parameters()}
     found, why = choose_bfloat16(adapted, 16, 2, 1e20, TrainingConfig())
-    if not precision._has_bfloat16(adapted.device):
-        assert (found, why) == (False, "this CPU has no bfloat16")
-        return
     ratio = float(why.split()[1])
     assert why == f"measured {ratio:.2f} times as fast as float32 on 2 x 16 tokens"
     assert abs(ratio - precision.CLEARLY) < 0.01 or found is (ratio >= precision.CLEARLY)
