@@ -14,23 +14,13 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from setting.timing import Process, run_process
+
 _HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One run of one command."""
-
-    seconds: float
-    cpu: float
-    mib: float
 
 
 def main() -> None:
@@ -44,21 +34,21 @@ def main() -> None:
     straight = [sys.executable, _HERE / "straight_line.py", arguments.folder]
     prepare = [sys.executable, "-m", "tradewind", "prepare", "--data", arguments.folder, "--run-dir"]
     split = [sys.executable, _HERE / "convert_and_split.py", arguments.folder]
-    found: dict[str, list[Measured]] = {
+    found: dict[str, list[Process]] = {
         "convert, dedupe, split": [], "prepare, with its card": [], "straight line": [], "straight line, JSONL": []
     }  # fmt: skip
     rows = 0
     for _ in range(arguments.runs):
         with tempfile.TemporaryDirectory(prefix="tradewind-benchmark-") as name:
             work = Path(name)
-            found["convert, dedupe, split"].append(measure([*split, work / "out"]))
+            found["convert, dedupe, split"].append(run_process([*split, work / "out"]))
             shutil.rmtree(work / "out")
-            found["prepare, with its card"].append(measure([*prepare, work / "run"]))
+            found["prepare, with its card"].append(run_process([*prepare, work / "run"]))
             result = json.loads((work / "run/prepare/result.json").read_text(encoding="utf-8"))
             rows = result["metrics"]["pairs_made"]
             shutil.rmtree(work / "run")
-            found["straight line"].append(measure([*straight, work / "rows.json"]))
-            found["straight line, JSONL"].append(measure([*straight, "--lines", work / "rows.jsonl"]))
+            found["straight line"].append(run_process([*straight, work / "rows.json"]))
+            found["straight line, JSONL"].append(run_process([*straight, "--lines", work / "rows.jsonl"]))
     print(f"{rows} rows; medians of {arguments.runs} runs in turn on one core")
     print(f"{'':24}{'clock s':>9}{'cpu s':>9}{'cpu µs/row':>12}{'peak MiB':>10}{'the first takes':>17}")
     mine = statistics.median(run.cpu for run in found["convert, dedupe, split"])
@@ -66,17 +56,6 @@ def main() -> None:
         seconds, cpu = (statistics.median(getattr(run, part) for run in runs) for part in ("seconds", "cpu"))
         peak = max(run.mib for run in runs)
         print(f"{name:24}{seconds:9.1f}{cpu:9.1f}{cpu / rows * 1e6:12.2f}{peak:10.0f}{mine / cpu:16.2f}x")
-
-
-def measure(command: list[str | Path]) -> Measured:
-    """Run a command to its end; CalledProcessError if it fails."""
-    started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return Measured(time.monotonic() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 if __name__ == "__main__":
