@@ -35,31 +35,6 @@ def model_folder(scale: Scale) -> Path:
     return folder
 
 
-def stopping_model_folder(scale: Scale, share: float) -> Path:
-    """The model with an `<end_of_turn>` that wins now and then, so that answers end at different lengths.
-
-    Random weights never stop: what they answer is as long as it may be. The output layer's row of the stop token is
-    made longer by `share`, for every contestant alike; it is the same model otherwise.
-    """
-    if not scale.vocabulary:
-        return model_folder(scale)
-    source = model_folder(scale)
-    folder = source.with_name(f"{source.name}-stops-{share:g}")
-    if not folder.exists():
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        model = AutoModelForCausalLM.from_pretrained(source, dtype="auto")
-        read = AutoTokenizer.from_pretrained(source)
-        weights = model.get_output_embeddings().weight
-        stop = read.convert_tokens_to_ids("<end_of_turn>")
-        weights.data[stop] *= share
-        with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
-            model.save_pretrained(Path(beside) / "model")
-            read.save_pretrained(Path(beside) / "model")
-            shutil.move(Path(beside) / "model", folder)
-    return folder
-
-
 def _build(scale: Scale, folder: Path) -> None:
     import torch
     from transformers import Gemma2Config, Gemma2ForCausalLM, set_seed

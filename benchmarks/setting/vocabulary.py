@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SPECIAL = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<start_of_turn>", "<end_of_turn>")
 _FORMAT = ("\n", "user", "model", "assistant", "system")
+FIRST_WORD = len(SPECIAL) + len(_FORMAT)
+"""The id of the first that is neither special nor part of the chat format."""
 _ONSETS, _VOWELS = "bdfghjklmnprstvz", "aeiou"
 
 
@@ -24,7 +26,7 @@ def words(vocabulary: int) -> list[str]:
     """All words of a vocabulary of that size but the special ones."""
     syllables = [onset + vowel for onset in _ONSETS for vowel in _VOWELS]
     base = len(syllables)
-    count = vocabulary - len(SPECIAL) - len(_FORMAT)
+    count = vocabulary - FIRST_WORD
     return [
         syllables[number % base] + syllables[number // base % base] + syllables[number // base**2 % base]
         for number in range(count)
