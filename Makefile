@@ -2,6 +2,8 @@
 # make up    Airflow with its page                          PORT=8080
 # make test  every test                                     TESTS=tests WORKERS=2
 # make lint  ruff, mypy, codespell
+# make bench      every measurement of docs/performance.md on this machine's CPU, half an hour
+# make bench-gpu  the same of Gemma-2-2B's architecture, on a GPU
 # make lock  resolve the pinned versions again (needs uv)
 # make images  the containers' images (needs docker)        BASE_TRAINER= BASE_AIRFLOW= BUILD_ARGS="--network host"
 #                                                           PIP_CONF=file CA_BUNDLE=file DOCKER=docker
@@ -16,7 +18,7 @@ WORKERS ?= 2
 DOCKER ?= docker
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run up test lint lock wheel images clean
+.PHONY: run up test lint bench bench-gpu lock wheel images clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m tradewind_airflow.local run --recipe "$(RECIPE)" --seed "$(SEED)" $(if $(DATA),--data "$(DATA)") \
@@ -33,6 +35,20 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/codespell
+
+bench: $(VENV)/.run
+	@$(BIN)/python benchmarks/trainers/install_llama_factory.py
+	@for question in finetune levers generate score prepare orchestrate; do \
+		$(BIN)/python benchmarks/$$question.py || exit; \
+	done
+	@$(BIN)/python benchmarks/page.py
+
+bench-gpu: $(VENV)/.run
+	@$(BIN)/python benchmarks/setting/need_gpu.py
+	@for question in finetune levers generate; do \
+		$(BIN)/python benchmarks/$$question.py --model gemma-2-2b || exit; \
+	done
+	@$(BIN)/python benchmarks/page.py
 
 wheel: $(VENV)/.test
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

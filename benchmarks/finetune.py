@@ -97,12 +97,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_model_option(parser)
     parser.add_argument("--rounds", type=int, default=FEWEST)
-    parser.add_argument("--contestants", nargs="+", choices=FIELD, default=DEFAULT, metavar="NAME")
+    parser.add_argument("--contestants", nargs="+", choices=FIELD, metavar="NAME", help="by default all but one of TRL")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     scale, found_on = chosen(arguments.model), machine()
     pairs, held_out = train_and_held_out(scale)
-    names = list(arguments.contestants)
+    names = arguments.contestants or [name for name in DEFAULT if FIELD[name].is_there()]
     with tempfile.TemporaryDirectory(prefix="tradewind-benchmark-") as work:
         field = Field(scale, model_folder(scale), pairs, Path(work))
         runs = interleaved({name: partial(field.run, name) for name in names}, arguments.rounds)
@@ -110,7 +110,13 @@ def main() -> None:
         share, bars = _share(field, runs)
     trained = {name: [run.training for run in found] for name, found in runs.items()}
     head = ("", "training, s", "whole process, s", "Tradewind is faster", "whole process", "held-out loss", "peak MiB")
+    absent = [FIELD[name].name for name in DEFAULT if not FIELD[name].is_there()]
     note = f"{counted(arguments.rounds)}; the loss of the base is {losses[BASE]:.3f}, computed after the last round."
+    choosing = [run.metrics["before_training"] for found in runs.values() for run in found if run.metrics]
+    if choosing:
+        note += f" Tradewind chose its settings, before its first step, in {Spread.of(choosing)} s more."
+    if absent:
+        note += f" Not installed here, so not measured: {'; '.join(absent)}."
     rows = tuple(_row(name, runs, trained, losses) for name in runs)
     found = result(
         question=f"finetune{scale.suffix}", title=f"Fine-tuning, the {scale.name} model",

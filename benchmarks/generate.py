@@ -93,10 +93,16 @@ def ours(scale: Scale, folder: Path, prompts: Sequence[list[int]]) -> Answers:
     """As the evaluation has models answer."""
     from tradewind.config import EvaluateConfig, ModelConfig
     from tradewind.training.generate import answer_all
+    from tradewind.training.generation.plan import plan
+    from tradewind.training.load import load_tokenizer
 
     model = ModelConfig(model_name_or_path=str(folder), dtype="bfloat16" if scale.gpu else "float32")
     config = EvaluateConfig(max_new_tokens=scale.max_new_tokens)
-    return [answer.text for answer in answer_all("bench", folder, prompts, model, config)]
+    made = answer_all(
+        "bench", folder, prompts, tokenizer=load_tokenizer(folder), model_config=model, config=config,
+        plan=plan(folder, prompts, model, config),
+    )  # fmt: skip
+    return [answer.text for answer in made.answers]
 
 
 def in_batches(scale: Scale, folder: Path, prompts: Sequence[list[int]], size: int) -> Answers:

@@ -71,12 +71,13 @@ def _processor_facts() -> dict[str, str]:
 
 
 def _gpu() -> dict[str, str]:
-    import torch
-
-    if not torch.cuda.is_available():
+    """Not by torch: a child's peak memory begins with what this process holds."""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
         return {}
-    found = torch.cuda.get_device_properties(0)
-    return {"gpu": f"{found.name}, {found.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}"}
+    return {"gpu": ", driver ".join(found[0].rsplit(", ", 1))} if found else {}
 
 
 def _git(*words: str) -> str | None:

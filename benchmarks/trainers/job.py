@@ -71,6 +71,8 @@ class Trainer:
     """Of the training alone, as the trainer itself tells them."""
     small: bool = False
     """Whether its adapter has the small rank."""
+    is_there: Callable[[], bool] = lambda: True
+    """Whether it is installed."""
 
 
 def write_pairs(job: Job, pairs: Sequence[Pair]) -> None:

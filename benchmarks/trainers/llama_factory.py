@@ -47,5 +47,12 @@ def seconds(job: Job) -> float:
     return float(kept["train_runtime"])
 
 
-FACTORY = Trainer("LLaMA-Factory, literal settings", lambda job: _command(job, _LITERAL), seconds)
-FACTORY_BEST = Trainer("LLaMA-Factory, its best flags", lambda job: _command(job, _BEST), seconds, small=True)
+def is_there() -> bool:
+    """Whether its environment is complete."""
+    return (environment_folder() / "complete").exists()
+
+
+FACTORY = Trainer("LLaMA-Factory, literal settings", lambda job: _command(job, _LITERAL), seconds, is_there=is_there)
+FACTORY_BEST = Trainer(
+    "LLaMA-Factory, its best flags", lambda job: _command(job, _BEST), seconds, small=True, is_there=is_there
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,10 @@ def run(job: Job) -> dict[str, Any]:
     tokenizer = load_tokenizer(job.model)
     rows = [pair_tokens(tokenizer, pair["question"], pair["answer"]) for pair in read_pairs(job.pairs)]
     model = load_model(job.model, model_config(job))
+    began = time.monotonic()
     trained, metrics = train("finetune", model, tokenizer, rows, config_of(job), job.seed, job.folder)
+    # Choosing what to compute with comes once before a training, and is no part of its seconds.
+    metrics["before_training"] = time.monotonic() - began - metrics["train_seconds"]
     trained.save_pretrained(job.adapter)
     return metrics
 
