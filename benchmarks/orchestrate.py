@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
@@ -133,7 +133,8 @@ def _nights(folder: Path, recipe: str, cached: int) -> list[Night]:
         set_paused(server, False)
         for number in range(1 + cached):
             run: DagRun = trigger(server, conf)
-            state = follow(run, home)
+            with redirect_stdout(sys.stderr):
+                state = follow(run, home)
             tasks = run.tasks()
             if state != "success":
                 raise SystemExit(f"tradewind: the run of {DAG_ID} ended as {state}")
