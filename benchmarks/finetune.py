@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class Field:
     model: Path
     pairs: Sequence[Pair]
     work: Path
+    bf16: bool | None = None
 
     def run(self, name: str) -> Run:
         """One training by the contestant of that name; its adapter stays in `work/name`."""
@@ -68,7 +69,7 @@ class Field:
         shutil.rmtree(folder, ignore_errors=True)
         job = Job(
             folder, self.model, self.scale.max_length, self.scale.learning_rate, self.rank(name), seed=42,
-            gpu=self.scale.gpu,
+            gpu=self.scale.gpu, bf16=self.bf16,
         )  # fmt: skip
         write_pairs(job, self.pairs)
         with GpuMemory() as memory:
@@ -80,6 +81,18 @@ class Field:
     def rank(self, name: str) -> int:
         """Of a contestant's adapter."""
         return self.scale.small_rank if FIELD[name].small else self.scale.rank
+
+    def for_a_night(self) -> dict[str, Any]:
+        """Our precision, chosen as for a whole night; with the reason."""
+        job = Job(
+            self.work / "night", self.model, self.scale.max_length, self.scale.learning_rate, self.scale.rank, seed=42,
+            gpu=self.scale.gpu,
+        )  # fmt: skip
+        write_pairs(job, self.pairs)
+        out = job.folder / "chosen.json"
+        script = Path(__file__).parent / "trainers" / "night.py"
+        run_process([sys.executable, script, job.write(), out], job.log, environment())
+        return dict(json.loads(out.read_text(encoding="utf-8")))
 
     def held_out(self, pairs: Sequence[Pair], names: Iterable[str]) -> dict[str, float]:
         """The loss of held-out answers of the base and of every adapter."""
@@ -105,6 +118,8 @@ def main() -> None:
     names = arguments.contestants or [name for name in DEFAULT if FIELD[name].is_there()]
     with tempfile.TemporaryDirectory(prefix="tradewind-benchmark-") as work:
         field = Field(scale, model_folder(scale), pairs, Path(work))
+        night = field.for_a_night()
+        field = replace(field, bf16=night["bf16"])
         runs = interleaved({name: partial(field.run, name) for name in names}, arguments.rounds)
         losses = field.held_out(held_out, names)
         share, bars = _share(field, runs)
@@ -113,6 +128,9 @@ def main() -> None:
     absent = [FIELD[name].name for name in DEFAULT if not FIELD[name].is_there()]
     note = f"{counted(arguments.rounds)}; the loss of the base is {losses[BASE]:.3f}, computed after the last round."
     choosing = [run.metrics["before_training"] for found in runs.values() for run in found if run.metrics]
+    precision = "bfloat16" if night["bf16"] else "float32"
+    note += f" For a night of the original's length, of which this is a stretch, `bf16: auto` is {precision}"
+    note += f": {night['why']}."
     if choosing:
         note += f" Tradewind chose its settings, before its first step, in {Spread.of(choosing)} s more."
     if absent:

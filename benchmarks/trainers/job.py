@@ -27,6 +27,8 @@ class Job:
     rank: int
     seed: int
     gpu: bool
+    bf16: bool | None = None
+    """What Tradewind computes in where that was chosen before; None: it chooses."""
 
     @property
     def pairs(self) -> Path:

@@ -42,7 +42,15 @@ def run(job: Job) -> dict[str, Any]:
     rows = [pair_tokens(tokenizer, pair["question"], pair["answer"]) for pair in read_pairs(job.pairs)]
     model = load_model(job.model, model_config(job))
     began = time.monotonic()
-    trained, metrics = train("finetune", model, tokenizer, rows, config_of(job), job.seed, job.folder)
+    trained, metrics = train(
+        "finetune",
+        model,
+        tokenizer,
+        rows,
+        config_of(job, **({} if job.bf16 is None else {"bf16": job.bf16})),
+        job.seed,
+        job.folder,
+    )
     # Choosing what to compute with comes once before a training, and is no part of its seconds.
     metrics["before_training"] = time.monotonic() - began - metrics["train_seconds"]
     trained.save_pretrained(job.adapter)

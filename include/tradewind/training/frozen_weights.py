@@ -14,8 +14,8 @@ from torch import nn
 def in_bfloat16(model: nn.Module) -> Iterator[int]:
     """While it lasts, the frozen weight below each LoRA layer is in bfloat16; says how many.
 
-    Autocast would make the same numbers, but makes them anew at each step. What was there comes back bit for bit:
-    what is saved is merged in full precision.
+    Autocast makes the same numbers of them anew at each step. What was there comes back bit for bit: what is saved is
+    merged in full precision.
     """
     layers = [module.get_base_layer() for module in model.modules() if isinstance(module, LoraLayer)]
     wide = [

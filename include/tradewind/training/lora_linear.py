@@ -71,7 +71,7 @@ class _LoraProduct(torch.autograd.Function):
         y.addmm_(within, narrow_up.T, alpha=scale)
         ctx.save_for_backward(rows, weight, narrow_down, narrow_up, within)
         ctx.scale, ctx.shape, ctx.dtypes = scale, x.shape, (x.dtype, down.dtype, up.dtype)
-        return y.view(*x.shape[:-1], y.shape[-1]).to(x.dtype)
+        return y.view(*x.shape[:-1], y.shape[-1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

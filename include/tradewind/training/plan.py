@@ -40,7 +40,7 @@ class Plan:
     torch_compile: bool
     optim: str
     narrows_frozen_weights: bool
-    """Whether bfloat16 means narrow frozen weights, as on a CPU with LoRA, else autocast."""
+    """Whether frozen weights are narrow meanwhile, as with LoRA in bfloat16 on a CPU."""
     answer_loss: bool
     """Whether logits are computed by `AnswerCrossEntropy`, else by TRL's head."""
 

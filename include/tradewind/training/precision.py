@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import torch
@@ -82,11 +82,12 @@ def _step(model: PreTrainedModel | PeftModel, ids: torch.Tensor, *, narrow: bool
 
 
 def narrowed(model: PreTrainedModel | PeftModel) -> AbstractContextManager[Any]:
-    """While it lasts, `model` computes in bfloat16: frozen weights narrow where LoRA is trained, else by autocast."""
+    """While it lasts, `model` computes in bfloat16: by autocast, and on a CPU with frozen weights that are narrow."""
+    both = ExitStack()
     if isinstance(model, PeftModel) and model.device.type == "cpu":
-        return in_bfloat16(model)
-    autocast: AbstractContextManager[Any] = torch.autocast(model.device.type, torch.bfloat16)
-    return autocast
+        both.enter_context(in_bfloat16(model))
+    both.enter_context(torch.autocast(model.device.type, torch.bfloat16))
+    return both
 
 
 def _wait(device: torch.device) -> None:

@@ -115,7 +115,8 @@ def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) 
         padding_free=plan.padding_free,
         max_length=None if plan.padding_free else config.max_length,  # nothing is longer; TRL wants it unsaid then
         optim=plan.optim,
-        bf16=plan.bf16 and not plan.narrows_frozen_weights,
+        bf16=plan.bf16,
+        use_cpu=not torch.cuda.is_available(),  # else bf16 is refused there
         torch_compile=plan.torch_compile,
         save_strategy="steps",
         seed=seed,
