@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, ClassVar
+
+import psutil
 
 from tradewind.results import StageResult
 
@@ -43,6 +45,16 @@ def lives(pid: int, seconds: float = 0) -> bool:
         return not select.select([descriptor], [], [], seconds)[0]
     finally:
         os.close(descriptor)
+
+
+def stage_process(stage: str, run_dir: Path) -> psutil.Process | None:
+    """The process that computes a stage of this run, or None while there is none."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if words[1:4] == ["-m", "tradewind", stage] and str(run_dir) in words:
+                return process
+    return None
 
 
 class Gate:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from documents import REPOSITORY, SAMPLES
+from processes import stage_process
 from tradewind.errors import UserError
 from tradewind.registry.store import Registry, models_path
 from tradewind.results import StageResult
@@ -217,7 +218,8 @@ def test_a_stage_that_is_left_out_is_pink_and_an_earlier_result_stands_in(night:
 def test_a_task_that_the_button_skips_is_replaced_by_an_earlier_result(night: Any, server: Server) -> None:
     run = night(seed=7)  # so that nothing before it is cached
     path = f"/dags/{DAG_ID}/dagRuns/{quote(run.run.run_id, safe='')}/taskInstances"
-    wait_for(lambda: run.states().get("prepare") == "running", "prepare is at work", 120)
+    at_work = wait_for(lambda: stage_process("prepare", run.run_dir.path), "prepare is at work", 120)
+    at_work.suspend()  # or it might be done before the button is pressed, and stand for itself
     server.send("PATCH", f"{path}/prepare", {"new_state": "skipped"})
     assert run.ended() == "success"
     assert run.states()["prepare"] == "skipped"
