@@ -6,7 +6,8 @@
 Off is the original's literal recipe, made of the settings of `TrainingConfig`; each lever is one or a few of them, or
 which tokens carry loss. All run in one process, in turn, from the same weights. A lever that leaves the order and the
 arithmetic of the steps alone must follow the losses of its counterpart, the same setting without it: the largest
-difference of a step's loss stands in the table. Grouping and packing put other examples into a step, and dropout and
+difference of a step's loss stands in the table, of runs of both without dropout, whose masks are drawn anew for another
+shape of batch. Grouping and packing put other examples into a step, and dropout and
 rank are other trainings, so that the loss of held-out answers is what says of them whether they learn as well.
 """
 
@@ -108,7 +109,7 @@ class Bench:
     rows: Sequence[Row]
     held_out: Sequence[Row]
 
-    def run(self, lever: Lever) -> Run | None:
+    def run(self, lever: Lever, dropout: float | None = None) -> Run | None:
         """Train from the base's weights anew; None where the device, or a library on it, refuses the setting."""
         from tradewind.training.answer_loss import answer_loss
         from tradewind.training.load import load_model, load_tokenizer
@@ -118,6 +119,8 @@ class Bench:
         self.job.folder.mkdir()
         base = off(self.scale)
         settings = base | dict(lever.changes) | {"lora": base["lora"] | lever.changes.get("lora", {})}
+        if dropout is not None:
+            settings["lora"] |= {"lora_dropout": dropout}
         config = config_of(self.job, **settings)
         rows = [dict(row) if lever.answers_only else {**row, "labels": list(row["input_ids"])} for row in self.rows]
         model, tokenizer = load_model(self.job.model, model_config(self.job)), load_tokenizer(self.job.model)
@@ -149,9 +152,10 @@ def main() -> None:
         contestants = {lever.name: partial(bench.run, lever) for lever in levers(scale)}
         bench.run(levers(scale)[0])  # what a process does only once is nobody's
         made = interleaved(contestants, arguments.rounds)
+        exact = {lever.name: bench.run(lever, dropout=0.0) for lever in levers(scale) if is_compared(lever, scale)}
     runs = {name: [run for run in each if run is not None] for name, each in made.items()}
     head = ("", "training, s", "as fast as off", "largest difference of a step's loss", "held-out loss")
-    rows = tuple(_row(lever, runs) for lever in levers(scale))
+    rows = tuple(_row(lever, runs, exact) for lever in levers(scale))
     found = result(
         question=f"levers{scale.suffix}", title=f"Levers of training, the {scale.name} model",
         command="python benchmarks/levers.py" + ("" if scale.name == "bench" else f" --model {scale.name}"),
@@ -176,14 +180,20 @@ def _bench(scale: Scale, count: int, work: Path) -> Bench:
     return Bench(scale, job, made[0], made[1])
 
 
-def _row(lever: Lever, runs: Mapping[str, Sequence[Run]]) -> tuple[str, ...]:
+def is_compared(lever: Lever, scale: Scale) -> bool:
+    """Whether its losses are held against another's, or another's against its."""
+    return lever.follows is not None or lever.name in {other.follows for other in levers(scale)}
+
+
+def _row(lever: Lever, runs: Mapping[str, Sequence[Run]], exact: Mapping[str, Run | None]) -> tuple[str, ...]:
     mine = [run.seconds for run in runs[lever.name]]
     if not mine:
         return lever.name, "refused here", "", "", ""
     difference = ""
-    if lever.follows is not None:
-        pairs = zip(runs[lever.name][0].losses, runs[lever.follows][0].losses, strict=True)
-        difference = f"{max(abs(one - other) for one, other in pairs):.1e}"
+    own, other = exact.get(lever.name), exact.get(lever.follows or "")
+    if own and other:
+        pairs = zip(own.losses, other.losses, strict=True)
+        difference = f"{max(abs(one - another) for one, another in pairs):.1e}"
     faster = ratio([run.seconds for run in runs[OFF]], mine)
     return lever.name, str(Spread.of(mine)), f"{faster:.2f}x", difference, f"{runs[lever.name][0].held_out:.4f}"
 
