@@ -26,7 +26,7 @@ def stopping_model_folder(scale: Scale) -> Path:
     source = model_folder(scale)
     if not scale.vocabulary:
         return source
-    folder = source.with_name(f"{source.name}-stopping")
+    folder = source.with_name(f"{source.name}-stopping-{scale.max_new_tokens}")
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
             _make(scale, source, Path(beside) / "model")
