@@ -73,7 +73,8 @@ class Observer:
     def look(self) -> None:
         """Who holds what at this moment."""
         self._counts.looks += 1
-        holders: dict[str, list[str]] = {}
+        # By process: the list is read in several parts, and a lock that moves between them is read twice.
+        found: dict[str, dict[str, str]] = {}
         for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
             if "->" in line or " FLOCK " not in line or " WRITE " not in line:  # waiting, or only a look
                 continue
@@ -81,7 +82,8 @@ class Observer:
             gpu = self._inodes.get(int(place.rpartition(":")[2]))
             container = self._container_of(pid) if gpu else None
             if gpu and container:
-                holders.setdefault(gpu, []).append(container)
+                found.setdefault(gpu, {})[pid] = container
+        holders = {gpu: list(containers.values()) for gpu, containers in found.items()}
         for gpu, containers in holders.items():
             self._counts.holds[gpu] += 1
             if len(containers) > 1:

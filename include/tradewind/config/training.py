@@ -82,7 +82,7 @@ class TrainingConfig(Frozen):
     """Mixed precision: compute in bfloat16, on hardware that can. `auto`: where a few steps of this training are
     measured to be clearly faster so."""
     torch_compile: bool | Auto = "auto"
-    """Compile the model's layers; `auto`: on a GPU, for a training long enough to win the minutes back."""
+    """Compile the model's layers; `auto`: for a training long enough to win the minutes back."""
     logging_steps: Annotated[int, Field(ge=1)] = 10
     """Steps from one line of the log, and point of the loss curve, to the next."""
     save_steps: Annotated[int, Field(ge=1)] = 100

@@ -20,6 +20,7 @@ from trl import SFTConfig
 from tradewind.config import TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
+from tradewind.training.compiled_layers import compiled_layers
 from tradewind.training.frozen_weights import in_bfloat16
 from tradewind.training.lora_linear import one_lora_operation
 from tradewind.training.plan import Plan, plan_training
@@ -71,8 +72,8 @@ def train(
         log.info("%s: resume from %s", name, checkpoint.name)
     began = time.monotonic()
     with ExitStack() as computing:
-        if not plan.torch_compile:
-            computing.enter_context(one_lora_operation(trainer.model))
+        # Compiled, a layer's operations are merged anyway, and better than by hand.
+        computing.enter_context((compiled_layers if plan.torch_compile else one_lora_operation)(trainer.model))
         if plan.narrows_frozen_weights:
             computing.enter_context(in_bfloat16(trainer.model))
         outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -117,7 +118,7 @@ def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) 
         optim=plan.optim,
         bf16=plan.bf16,
         use_cpu=not torch.cuda.is_available(),  # else bf16 is refused there
-        torch_compile=plan.torch_compile,
+        torch_compile=False,  # by `compiled_layers`: the whole model would be compiled anew for each length
         save_strategy="steps",
         seed=seed,
         data_seed=seed,

@@ -44,7 +44,7 @@ def test_a_short_training_on_a_cpu_is_plain_and_the_log_says_why(
     assert said[1:] == [
         "finetune: float32: a step has too little arithmetic for it to matter",
         "finetune: rows padded: without FlashAttention batches of like lengths are faster than shared rows",
-        "finetune: not compiled: on a CPU rows of ever new lengths are compiled anew",
+        "finetune: not compiled: the training is too short",
     ]
 
 
@@ -86,21 +86,26 @@ def test_several_processes_take_trls_loss_which_they_synchronise(
 
 
 @pytest.mark.parametrize(
-    ("compiler", "flops", "chosen", "why"),
+    ("device", "compiler", "flops", "chosen", "why"),
     [
-        ("/usr/bin/cc", 1e18, True, "long enough"),
-        ("/usr/bin/cc", 1e12, False, "too short"),
-        (None, 1e18, False, "no C compiler"),
+        ("cuda", "gcc", 1e18, True, "long enough"),
+        ("cuda", "gcc", 1e16, False, "too short"),
+        ("cuda", "g++", 1e18, False, "there is no compiler (cc, gcc, clang)"),
+        ("cpu", "g++", 1e16, True, "long enough"),
+        ("cpu", "g++", 1e14, False, "too short"),
+        ("cpu", "gcc", 1e16, False, "there is no compiler (c++, g++, clang++)"),
     ],
 )
-def test_a_gpu_compiles_what_is_long_where_a_compiler_is(
-    compiler: str | None, flops: float, chosen: bool, why: str, monkeypatch: pytest.MonkeyPatch
+def test_what_is_long_is_compiled_where_a_compiler_is(
+    device: str, compiler: str, flops: float, chosen: bool, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class OnGpu:
-        device = torch.device("cuda")
+    class Placed:
+        device: torch.device
 
-    monkeypatch.setattr("shutil.which", lambda _: compiler)
-    found, reason = plan._choose_compiling(OnGpu(), flops, TrainingConfig())
+    model = Placed()
+    model.device = torch.device(device)
+    monkeypatch.setattr("shutil.which", lambda name: name if name == compiler else None)
+    found, reason = plan._choose_compiling(model, flops, TrainingConfig())
     assert found is chosen
     assert why in reason
 

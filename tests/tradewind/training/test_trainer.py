@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -181,3 +182,12 @@ def test_a_pack_of_one_is_a_row_as_any(trained: Callable[..., Trained], rows: li
     losses, _, metrics = trained(packing=True, max_length=max(len(row["input_ids"]) for row in rows))
     assert metrics["steps"] >= 1
     assert all(math.isfinite(loss) for loss in losses)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+def test_compiled_layers_learn_the_same_and_are_as_before_afterwards(trained: Callable[..., Trained]) -> None:
+    model = load_model(TINY, ModelConfig())
+    compiled = trained(model=model, torch_compile=True)
+    assert all(layer._compiled_call_impl is None for layer in model.model.layers)
+    _same(compiled, trained(torch_compile=False))
