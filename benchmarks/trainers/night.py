@@ -25,19 +25,17 @@ EXAMPLES, EPOCHS = 26_000, 3
 
 def chosen_for_a_night(job: Job) -> dict[str, Any]:
     """`bf16`, and `why`, by the function that a training asks."""
-    from peft import LoraConfig, get_peft_model
-
     from tradewind.training.load import load_model, load_tokenizer
     from tradewind.training.precision import choose_bfloat16, training_flops
     from tradewind.training.tokens import pair_tokens
+    from tradewind.training.train import with_adapter
 
     tokenizer = load_tokenizer(job.model)
     pairs = read_pairs(job.pairs)
     lengths = [len(pair_tokens(tokenizer, pair["question"], pair["answer"])["input_ids"]) for pair in pairs]
     config = config_of(job)
     assert config.lora is not None  # noqa: S101 - for the type alone
-    lora = config.lora.model_dump() | {"target_modules": list(config.lora.target_modules)}
-    model = get_peft_model(load_model(job.model, model_config(job)), LoraConfig(task_type="CAUSAL_LM", **lora))
+    model = with_adapter(load_model(job.model, model_config(job)), config.lora)
     flops = training_flops(model, int(statistics.fmean(lengths) * EXAMPLES * EPOCHS))
     found, why = choose_bfloat16(model, int(statistics.median(lengths)), BATCH, flops, config)
     return {"bf16": found, "why": why}

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig
 
-from tradewind.config import TrainingConfig
+from tradewind.config import LoraSettings, TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
 from tradewind.training.compiled_layers import compiled_layers
@@ -54,8 +54,7 @@ def train(
     """
     set_seed(seed)
     if config.lora is not None:
-        lora = config.lora.model_dump() | {"target_modules": list(config.lora.target_modules)}
-        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
+        model = with_adapter(model, config.lora)
     plan = plan_training(name, model, rows, config, work / "plan.json")
     trainer = AnswerTrainer(
         model=model,
@@ -91,6 +90,12 @@ def train(
         "resumed_from_step": int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else None,
     }
     return trainer.model, metrics
+
+
+def with_adapter(model: PreTrainedModel, settings: LoraSettings) -> PeftModel:
+    """The model, frozen, with a new adapter; its weights are drawn from torch's random state."""
+    lora = settings.model_dump() | {"target_modules": list(settings.target_modules)}
+    return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
 
 
 def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) -> SFTConfig:
