@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from airflow_pages import DAG_ID, RUN_ID, login, set_state
 from finished_run import finished_run
-from pages import DAG_ID, RUN_ID, login, set_state
 from tradewind.run_dir import RunDir, run_path
 
 _FOREIGN_DAG = """

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_pages import DAG_ID
 from documents import run_cli
 from evaluated_run import evaluated_run, rows_of
-from pages import DAG_ID
 
 COMPARE = "/tradewind/api/compare"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from airflow_pages import DAG_ID, RUN_ID
 from finished_run import HOSTILE, finished_run
-from pages import DAG_ID, RUN_ID
 from tradewind.run_dir import RunDir
 
 LIST, DOWNLOAD = "/tradewind/api/files", "/tradewind/api/files/download"
@@ -97,7 +97,7 @@ def test_nothing_outside_of_the_run_is_reached(run: RunDir, listed: Any, downloa
 
 def test_a_path_may_not_be_hidden_in_the_address(client: Any, run: RunDir) -> None:
     """Encoded twice, or twice in the query: what the server decodes once is what is checked."""
-    from pages import login
+    from airflow_pages import login
 
     (run.path.parent / "secret.txt").write_text(SECRET)
     place = f"{DOWNLOAD}?dag_id={DAG_ID}&run_id={RUN_ID.replace('+', '%2B')}"
@@ -134,7 +134,7 @@ def test_a_run_that_is_none_of_ours_is_404_in_one_line(home: Any, get: Any) -> N
 
 
 def test_a_run_id_whose_plus_came_unencoded_is_found(client: Any, run: RunDir) -> None:
-    from pages import login
+    from airflow_pages import login
 
     answer = client.get(f"{LIST}?dag_id={DAG_ID}&run_id={RUN_ID}", headers=login("admin"))
     assert "config.json" in _names(answer)

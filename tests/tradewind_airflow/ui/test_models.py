@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from airflow_pages import DAG_ID, FOREIGN, RUN_ID
 from finished_run import finished_run, report_again
-from pages import DAG_ID, FOREIGN, RUN_ID
 from tradewind.files import write_atomically
 from tradewind.registry.register import register
 from tradewind.registry.store import Registry, models_path

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pages import DAG_ID
+from airflow_pages import DAG_ID
 from tradewind_airflow.plugin import TradewindPlugin
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pages import DAG_ID, FOREIGN, RUN_ID, login, set_state
+from airflow_pages import DAG_ID, FOREIGN, RUN_ID, login, set_state
 from tradewind.files import write_atomically, write_jsonl
 from tradewind.progress import CURVE, PROGRESS, Progress
 from tradewind.run_dir import RunDir, run_path

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pages import DAG_ID, RUN_ID
+from airflow_pages import DAG_ID, RUN_ID
 from tradewind.files import write_atomically
 from tradewind.reporting.contract import Report
 from tradewind.reporting.render import html

@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from pages import DAG_ID, FOREIGN, RUN_ID, login
+from airflow_pages import DAG_ID, FOREIGN, RUN_ID, login
 from tradewind.run_dir import RunDir
 
 VALUES = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pages import DAG_ID, FOREIGN, RUN_ID, login, set_state
+from airflow_pages import DAG_ID, FOREIGN, RUN_ID, login, set_state
 from tradewind.files import write_atomically
 from tradewind.recipes import resolve
 from tradewind.run_dir import RunDir
