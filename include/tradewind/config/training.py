@@ -62,8 +62,9 @@ class TrainingConfig(Frozen):
     """In tokens. A longer text is cut into several examples; a longer pair is left out and counted."""
     packing: bool | Auto = "auto"
     """Best-fit decreasing packing of whole examples into rows of `max_length`, which a step then counts; never TRL's
-    `wrapped`, which mixes them. `auto`: with FlashAttention a step's examples stand in one row without padding, else
-    they are padded."""
+    `wrapped`, which mixes them. `auto`: a step's examples stand in one row without padding, kept apart by
+    FlashAttention on a GPU, and on a CPU by attention of Tradewind's own in the place of `eager`; else they are
+    padded."""
     group_by_length: bool = True
     """Batches of examples of like length, so that little is padding; without effect where examples share a row."""
     gradient_checkpointing: bool | Auto = "auto"

@@ -66,9 +66,9 @@ class _LoraProduct(torch.autograd.Function):
     ) -> Tensor:
         rows = x.reshape(-1, x.shape[-1]).to(weight.dtype)
         narrow_down, narrow_up = down.to(weight.dtype), up.to(weight.dtype)
-        within = torch.mm(rows, narrow_down.T)
+        within = torch.mm(rows, narrow_down.T).mul_(scale)
         y = torch.mm(rows, weight.T) if bias is None else torch.addmm(bias, rows, weight.T)
-        y.addmm_(within, narrow_up.T, alpha=scale)
+        y.addmm_(within, narrow_up.T)
         ctx.save_for_backward(rows, weight, narrow_down, narrow_up, within)
         ctx.scale, ctx.shape, ctx.dtypes = scale, x.shape, (x.dtype, down.dtype, up.dtype)
         return y.view(*x.shape[:-1], y.shape[-1])
@@ -79,7 +79,7 @@ class _LoraProduct(torch.autograd.Function):
         of_x, of_down, of_up = ctx.dtypes
         gradient = gradients[0].reshape(-1, weight.shape[0]).to(weight.dtype)
         through = torch.mm(gradient, up).mul_(ctx.scale)
-        to_up = torch.mm(gradient.T, within).to(of_up).mul_(ctx.scale)
+        to_up = torch.mm(gradient.T, within).to(of_up)
         to_down = torch.mm(through.T, rows).to(of_down)
         to_x = None
         if ctx.needs_input_grad[0]:

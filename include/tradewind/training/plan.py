@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
 from tradewind.files import write_atomically
+from tradewind.training.backbone import causal_model
 from tradewind.training.micro_batch import choose_micro_batch
 from tradewind.training.precision import choose_bfloat16, training_flops
 
@@ -38,6 +39,8 @@ class Plan:
     """Whether rows are filled with examples up to `max_length`; a step then counts rows."""
     padding_free: bool
     """Whether the examples computed at once stand in one row, none of it padding."""
+    row_attention: bool
+    """Whether examples that share a row are kept apart by `row_attention`, else by the model's own attention."""
     gradient_checkpointing: bool
     bf16: bool
     torch_compile: bool
@@ -78,6 +81,7 @@ def plan_training(
         gradient_accumulation_steps=step // micro.size,
         packing=row == "packed",
         padding_free=row == "without padding",
+        row_attention=row != "padded" and _takes_row_attention(model),
         gradient_checkpointing=micro.gradient_checkpointing,
         bf16=bf16,
         torch_compile=compiling,
@@ -105,7 +109,18 @@ def _choose_row(model: PreTrainedModel, config: TrainingConfig) -> tuple[str, st
         return "padded", "the recipe says so"
     if model.config._attn_implementation == "flash_attention_2":  # noqa: SLF001 - where transformers keeps it
         return "without padding", "FlashAttention keeps examples in one row apart, and a step's examples stay the same"
-    return "padded", "without FlashAttention batches of like lengths are faster than shared rows"
+    if _takes_row_attention(model):
+        return "without padding", "on a CPU the attention of examples of like length is a product of its own"
+    return "padded", "the model's attention would compute scores between examples, and drop them"
+
+
+def _takes_row_attention(model: PreTrainedModel | PeftModel) -> bool:
+    inner = causal_model(model)
+    return bool(
+        inner.device.type == "cpu"
+        and inner.config._attn_implementation == "eager"  # noqa: SLF001 - another one is a recipe's wish
+        and inner._can_set_attn_implementation()  # noqa: SLF001 - there is no public way to ask
+    )
 
 
 def _choose_compiling(model: PreTrainedModel, flops: float, config: TrainingConfig) -> tuple[bool, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,7 @@ from trl import SFTConfig
 from tradewind.config import LoraSettings, TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
-from tradewind.training.compiled_layers import compiled_layers
-from tradewind.training.frozen_weights import in_bfloat16
-from tradewind.training.lora_linear import one_lora_operation
+from tradewind.training.computing import computing
 from tradewind.training.plan import Plan, plan_training
 from tradewind.training.progress_file import ProgressFile
 from tradewind.training.progress_lines import ProgressLines
@@ -49,8 +46,9 @@ def train(
             goes on, how far it is to `work/progress.json`.
 
     Returns:
-        The trained model (with LoRA, the unmerged PEFT model) and its metrics: `steps`, `loss`,
-        `train_seconds`, `tokens` (in one epoch) and `resumed_from_step` (None for a fresh start).
+        The trained model (with LoRA, the unmerged PEFT model) and its metrics: `steps`, `loss`, `train_seconds`, of
+        which `checkpoint_seconds` went to writing checkpoints, `tokens` (in one epoch) and `resumed_from_step`
+        (None for a fresh start).
     """
     set_seed(seed)
     if config.lora is not None:
@@ -70,11 +68,7 @@ def train(
     if checkpoint:
         log.info("%s: resume from %s", name, checkpoint.name)
     began = time.monotonic()
-    with ExitStack() as computing:
-        # Compiled, a layer's operations are merged anyway, and better than by hand.
-        computing.enter_context((compiled_layers if plan.torch_compile else one_lora_operation)(trainer.model))
-        if plan.narrows_frozen_weights:
-            computing.enter_context(in_bfloat16(trainer.model))
+    with computing(trainer.model, plan):
         outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     curve = [entry for entry in trainer.state.log_history if "loss" in entry]
     write_jsonl(work / "log.jsonl", curve)
@@ -83,6 +77,7 @@ def train(
         "loss": round(outcome.training_loss, 6),
         "last_loss": round(float(curve[-1]["loss"]), 6) if curve else None,
         "train_seconds": round(time.monotonic() - began, 3),
+        "checkpoint_seconds": round(trainer.checkpoint_seconds, 3),
         "rows": len(rows),
         "tokens": sum(len(row["input_ids"]) for row in rows),
         "chosen": asdict(plan),

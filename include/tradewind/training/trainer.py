@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from tradewind.training.backbone import causal_model, head, hidden_states
 from tradewind.training.halves import Batch, halves
 from tradewind.training.out_of_memory import OUT_OF_MEMORY, free_memory, is_out_of_memory
 from tradewind.training.plan import Plan
+from tradewind.training.rounded_row import rounded
 from tradewind.training.sampler import LengthGrouped
 from tradewind.training.tokens import IGNORED
 
@@ -28,7 +30,9 @@ class AnswerTrainer(SFTTrainer):
         """Take TRL's arguments, and whether examples of like length share a batch."""
         self.group_by_length = group_by_length
         super().__init__(*args, **kwargs)
+        self.checkpoint_seconds = 0.0  # spent on writing them
         self.divided = 1  # into how many parts a batch falls since memory last ended
+        self.rounds_rows = plan.row_attention
         self.answer_loss: AnswerCrossEntropy | None = None
         if plan.answer_loss:
             cap = getattr(causal_model(self.model).config.get_text_config(), "final_logit_softcapping", None)
@@ -36,6 +40,11 @@ class AnswerTrainer(SFTTrainer):
             weight = head(self.model).weight
             frozen_narrow = plan.bf16 and not weight.requires_grad
             self._head = weight.detach().to(torch.bfloat16) if frozen_narrow else weight
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        began = time.monotonic()
+        super()._save_checkpoint(*args, **kwargs)
+        self.checkpoint_seconds += time.monotonic() - began
 
     def _get_train_sampler(self, train_dataset: object = None) -> Any:
         if not self.group_by_length:
@@ -55,6 +64,9 @@ class AnswerTrainer(SFTTrainer):
         """The mean negative log-likelihood of the answers' tokens, logits made for these alone."""
         if self.answer_loss is None or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        self._count(inputs)
+        if self.rounds_rows:
+            inputs = rounded(inputs)
         labels = inputs["labels"][:, 1:]
         with self.accelerator.autocast():
             read = hidden_states(
@@ -63,7 +75,6 @@ class AnswerTrainer(SFTTrainer):
             )[:, :-1]
         learnt = labels != IGNORED
         total = self.answer_loss(read[learnt], self._head, labels[learnt])
-        self._count(inputs)
         count = learnt.sum() if num_items_in_batch is None else num_items_in_batch
         return total / torch.as_tensor(count, device=total.device).clamp(min=1)
 

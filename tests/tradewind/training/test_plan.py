@@ -38,12 +38,14 @@ def test_a_short_training_on_a_cpu_is_plain_and_the_log_says_why(
     assert found.micro_batch_size == 8
     assert found.optim == "adamw_torch_fused"
     assert found.answer_loss
-    assert not any([found.bf16, found.packing, found.padding_free, found.torch_compile, found.gradient_checkpointing])
+    assert found.padding_free
+    assert found.row_attention
+    assert not any([found.bf16, found.packing, found.torch_compile, found.gradient_checkpointing])
     said = [record.message for record in caplog.records]
     assert said[0].startswith("finetune: 8 of a step's 8 examples at once: the longest, of 12 tokens, keeps ")
     assert said[1:] == [
         "finetune: float32: a step has too little arithmetic for it to matter",
-        "finetune: rows padded: without FlashAttention batches of like lengths are faster than shared rows",
+        "finetune: rows without padding: on a CPU the attention of examples of like length is a product of its own",
         "finetune: not compiled: the training is too short",
     ]
 
@@ -76,6 +78,23 @@ def test_with_flash_attention_examples_share_a_row(model: PreTrainedModel) -> No
     assert plan._choose_row(model, TrainingConfig())[0] == "without padding"
     assert plan._choose_row(model, TrainingConfig(packing=False))[0] == "padded"
     assert plan._choose_row(model, TrainingConfig(packing=True))[0] == "packed"
+
+
+def test_an_attention_that_the_recipe_names_is_kept(adapted: PeftModel, tmp_path: Path) -> None:
+    adapted.get_base_model().config._attn_implementation = "sdpa"  # which Gemma-2 has not; other models have
+    found = plan_training("finetune", adapted, ROWS, TrainingConfig(micro_batch_size=8), tmp_path / "plan.json")
+    assert not any([found.padding_free, found.row_attention])
+    packing = TrainingConfig(micro_batch_size=8, packing=True)
+    packed = plan_training("finetune", adapted, ROWS, packing, tmp_path / "packed.json")
+    assert packed.packing
+    assert not packed.row_attention
+
+
+def test_packed_rows_are_kept_apart_as_a_step_s_row_is(adapted: PeftModel, tmp_path: Path) -> None:
+    found = plan_training("finetune", adapted, ROWS, TrainingConfig(packing=True), tmp_path / "plan.json")
+    assert (found.packing, found.padding_free, found.row_attention) == (True, False, True)
+    padded = plan_training("finetune", adapted, ROWS, TrainingConfig(packing=False), tmp_path / "padded.json")
+    assert not any([padded.packing, padded.padding_free, padded.row_attention])
 
 
 def test_several_processes_take_trls_loss_which_they_synchronise(

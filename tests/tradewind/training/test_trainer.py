@@ -125,10 +125,10 @@ def test_bfloat16_stays_near_and_the_weights_in_full_precision(trained: Callable
 def test_out_of_memory_ends_in_a_smaller_batch_of_the_same_effect(
     trained: Callable[..., Trained], short_of_memory: Callable[[int], list[int]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = trained()
+    expected = trained(packing=False)
     tried = short_of_memory(2)
     with caplog.at_level(logging.WARNING, logger="tradewind"):
-        found = trained(micro_batch_size=8)
+        found = trained(micro_batch_size=8, packing=False)
     _same(found, expected)
     assert found[2]["steps"] == expected[2]["steps"] == 4
     assert tried == [8, 4] + [2] * 16  # tried once, not at each step again
@@ -163,19 +163,55 @@ def test_a_single_example_that_does_not_fit_is_told(
     trained: Callable[..., Trained], short_of_memory: Callable[[int], list[int]]
 ) -> None:
     short_of_memory(0)
-    with pytest.raises(torch.OutOfMemoryError):
-        trained(micro_batch_size=8)
+    for packing in (False, "auto"):
+        with pytest.raises(torch.OutOfMemoryError):
+            trained(micro_batch_size=8, packing=packing)
 
 
-def test_examples_that_share_a_row_learn_the_same(
+def test_a_row_that_does_not_fit_is_cut_between_its_examples(
     trained: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step's examples in one row without padding, as with FlashAttention, are the same step."""
-    monkeypatch.setattr("tradewind.training.plan._choose_row", lambda *_: ("without padding", "of the test"))
-    row = trained(group_by_length=False)
+    expected = trained()
+    begun: list[int] = []
+    forward = Gemma2Model.forward
+
+    def limited(self: Gemma2Model, input_ids: Tensor, position_ids: Tensor, **inputs: Any) -> Any:
+        begun.append(int((position_ids == 0).sum()))
+        if begun[-1] > 5:  # of them one is padding
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, input_ids, position_ids=position_ids, **inputs)
+
+    monkeypatch.setattr(Gemma2Model, "forward", limited)
+    _same(trained(micro_batch_size=8), expected)
+    assert begun[0] == 9
+    assert sum(count > 5 for count in begun) <= 2  # halved once or twice, not tried whole at each step again
+
+
+def test_examples_that_share_a_row_learn_what_they_learn_in_a_padded_batch(trained: Callable[..., Trained]) -> None:
+    row = trained()
     assert row[2]["chosen"]["padding_free"]
-    monkeypatch.undo()
+    assert row[2]["chosen"]["row_attention"]
     _same(row, trained(group_by_length=False, packing=False))
+
+
+def test_with_another_attention_too(trained: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with FlashAttention, which says itself where examples end: here the model's own, by masks."""
+    expected = trained()
+    monkeypatch.setattr("tradewind.training.plan._takes_row_attention", lambda _: False)
+    monkeypatch.setattr("tradewind.training.plan._choose_row", lambda *_: ("without padding", "of the test"))
+    row = trained()
+    assert not row[2]["chosen"]["row_attention"]
+    _same(row, expected)
+
+
+def test_packed_rows_learn_the_same_by_either_attention(
+    trained: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"packing": True, "max_length": 128, "loss_type": "nll"}
+    row = trained(**settings)
+    assert row[2]["chosen"]["row_attention"]
+    monkeypatch.setattr("tradewind.training.plan._takes_row_attention", lambda _: False)
+    _same(row, trained(**settings))
 
 
 def test_a_pack_of_one_is_a_row_as_any(trained: Callable[..., Trained], rows: list[dict[str, list[int]]]) -> None:
@@ -189,5 +225,6 @@ def test_a_pack_of_one_is_a_row_as_any(trained: Callable[..., Trained], rows: li
 def test_compiled_layers_learn_the_same_and_are_as_before_afterwards(trained: Callable[..., Trained]) -> None:
     model = load_model(TINY, ModelConfig())
     compiled = trained(model=model, torch_compile=True)
+    assert compiled[2]["chosen"]["row_attention"]
     assert all(layer._compiled_call_impl is None for layer in model.model.layers)
     _same(compiled, trained(torch_compile=False))
