@@ -38,7 +38,8 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.run
 	@$(BIN)/python benchmarks/trainers/install_llama_factory.py
-	@for question in finetune levers generate score prepare orchestrate; do \
+	@$(BIN)/python benchmarks/levers.py --model tiny
+	@for question in finetune generate score prepare orchestrate; do \
 		$(BIN)/python benchmarks/$$question.py || exit; \
 	done
 	@$(BIN)/python benchmarks/page.py

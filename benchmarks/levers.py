@@ -6,21 +6,21 @@
 Off is the original's literal recipe, made of the settings of `TrainingConfig`; each lever is one or a few of them, or
 which tokens carry loss. All run in one process, in turn, from the same weights. A lever that leaves the order and the
 arithmetic of the steps alone must follow the losses of its counterpart, the same setting without it: the largest
-difference of a step's loss stands in the table, of runs of both without dropout, whose masks are drawn anew for another
-shape of batch. Grouping and packing put other examples into a step, and dropout and
-rank are other trainings, so that the loss of held-out answers is what says of them whether they learn as well.
+difference of a step's loss stands in the table. Grouping and packing put other examples into a step, and dropout and
+rank are other trainings, so that the loss of held-out answers is what says of them whether they learn as well. Both
+come of one run more of each on twice the examples, those that are compared without dropout, whose masks are drawn anew
+for another shape of batch.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,8 +57,8 @@ class Run:
 
     seconds: float
     losses: tuple[float, ...]
-    held_out: float
     metrics: dict[str, Any]
+    held_out: float | None = None
 
 
 OFF, ANSWERS, AUTO = "off: the literal recipe", "completion-only loss", "all: what `auto` chooses"
@@ -78,7 +78,6 @@ def levers(scale: Scale) -> list[Lever]:
         Lever("loss at completions, in chunks", {"loss_type": "auto"}, answers_only=True, follows=ANSWERS),
         Lever("one batch of 8", _ONCE, follows=OFF),
         Lever("grouped by length", {"group_by_length": True}),
-        Lever("one batch of 8, grouped by length", _ONCE | {"group_by_length": True}),
         Lever("one batch of 8, in one row without padding", _ONCE | {"packing": "auto"}, follows=OFF),
         Lever("packed, best fit decreasing", {"packing": True}),
         Lever("bfloat16", {"bf16": True}, follows=OFF),
@@ -110,11 +109,23 @@ class Bench:
     scale: Scale
     job: Job
     rows: Sequence[Row]
+    timed: int
+    """How many of them a round trains on."""
     held_out: Sequence[Row]
 
-    def run(self, lever: Lever, dropout: float | None = None) -> Run | None:
+    def run(self, lever: Lever) -> Run | None:
         """Train from the base's weights anew; None where the device, or a library on it, refuses the setting."""
+        made = self._trained(lever, self.rows[: self.timed])
+        return made and made[0]
+
+    def check(self, lever: Lever, dropout: float | None) -> Run | None:
+        """The same on all rows, and what it comes to on held-out ones."""
         from tradewind.training.answer_loss import answer_loss
+
+        made = self._trained(lever, self.rows, dropout)
+        return made and replace(made[0], held_out=answer_loss(made[1], self.held_out, 8))
+
+    def _trained(self, lever: Lever, given: Sequence[Row], dropout: float | None = None) -> tuple[Run, Any] | None:
         from tradewind.training.load import load_model, load_tokenizer
         from tradewind.training.train import train
 
@@ -125,7 +136,7 @@ class Bench:
         if dropout is not None:
             settings["lora"] |= {"lora_dropout": dropout}
         config = config_of(self.job, **settings)
-        rows = [dict(row) if lever.answers_only else {**row, "labels": list(row["input_ids"])} for row in self.rows]
+        rows = [dict(row) if lever.answers_only else {**row, "labels": list(row["input_ids"])} for row in given]
         model, tokenizer = load_model(self.job.model, model_config(self.job)), load_tokenizer(self.job.model)
         try:
             trained, metrics = train("levers", model, tokenizer, rows, config, self.job.seed, self.job.folder)
@@ -134,10 +145,7 @@ class Bench:
             return None
         lines = (self.job.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
         losses = tuple(float(json.loads(line)["loss"]) for line in lines)
-        held_out = answer_loss(trained, self.held_out, 8)
-        del model, trained
-        gc.collect()
-        return Run(float(metrics["train_seconds"] - metrics["checkpoint_seconds"]), losses, held_out, metrics)
+        return Run(float(metrics["train_seconds"] - metrics["checkpoint_seconds"]), losses, metrics), trained
 
 
 def main() -> None:
@@ -145,24 +153,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_model_option(parser)
     parser.add_argument("--rounds", type=int, default=FEWEST)
-    parser.add_argument("--rows", type=int, help="examples, in steps of 8; default: half of those of finetune.py")
+    parser.add_argument("--rows", type=int, help="examples, in steps of 8; default: a sixth of those of finetune.py")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     scale, found_on = chosen(arguments.model), machine()
-    count = arguments.rows or max(8, scale.rows // 2)
+    count = arguments.rows or max(8, scale.rows // 6 // 8 * 8)
     with tempfile.TemporaryDirectory(prefix="tradewind-benchmark-") as work:
         bench = _bench(scale, count, Path(work))
         contestants = {lever.name: partial(bench.run, lever) for lever in levers(scale)}
         bench.run(levers(scale)[0])  # what a process does only once is nobody's
         made = interleaved(contestants, arguments.rounds)
-        exact = {lever.name: bench.run(lever, dropout=0.0) for lever in levers(scale) if is_compared(lever, scale)}
+        checked = {
+            lever.name: bench.check(lever, 0.0 if is_compared(lever, scale) else None) for lever in levers(scale)
+        }
     runs = {name: [run for run in each if run is not None] for name, each in made.items()}
     head = ("", "training, s", "as fast as off", "largest difference of a step's loss", "held-out loss")
-    rows = tuple(_row(lever, runs, exact) for lever in levers(scale))
+    rows = tuple(_row(lever, runs, checked) for lever in levers(scale))
     found = result(
         question=f"levers{scale.suffix}", title=f"Levers of training, the {scale.name} model",
         command="python benchmarks/levers.py" + ("" if scale.name == "bench" else f" --model {scale.name}"),
-        setting=described(scale) | {"examples": f"{count}, once, in one process", "LoRA": f"r={scale.rank}"},
+        setting=described(scale)
+        | {"examples": f"{count}, once, in one process; {2 * count} for the losses told", "LoRA": f"r={scale.rank}"},
         tables=[Table(title="Levers", head=head, rows=rows, note=f"{counted(arguments.rounds)}.")],
         raw={name: [asdict(run) for run in each] for name, each in runs.items()}, found_on=found_on,
     )  # fmt: skip
@@ -177,10 +188,11 @@ def _bench(scale: Scale, count: int, work: Path) -> Bench:
     model = model_folder(scale)
     tokenizer = AutoTokenizer.from_pretrained(model)
     pairs, held_out = train_and_held_out(scale)
-    made = [[pair_tokens(tokenizer, pair.question, pair.answer) for pair in part] for part in (pairs[:count], held_out)]
+    parts = (pairs[: 2 * count], held_out)
+    made = [[pair_tokens(tokenizer, pair.question, pair.answer) for pair in part] for part in parts]
     rate = scale.learning_rate
     job = Job(work / "job", model, scale.max_length, rate, scale.rank, seed=42, gpu=scale.gpu)
-    return Bench(scale, job, made[0], made[1])
+    return Bench(scale, job, made[0], count, made[1])
 
 
 def is_compared(lever: Lever, scale: Scale) -> bool:
@@ -188,17 +200,23 @@ def is_compared(lever: Lever, scale: Scale) -> bool:
     return lever.follows is not None or lever.name in {other.follows for other in levers(scale)}
 
 
-def _row(lever: Lever, runs: Mapping[str, Sequence[Run]], exact: Mapping[str, Run | None]) -> tuple[str, ...]:
+def _row(lever: Lever, runs: Mapping[str, Sequence[Run]], checked: Mapping[str, Run | None]) -> tuple[str, ...]:
     mine = [run.seconds for run in runs[lever.name]]
     if not mine:
         return lever.name, "refused here", "", "", ""
     difference = ""
-    own, other = exact.get(lever.name), exact.get(lever.follows or "")
+    own, other = checked.get(lever.name), checked.get(lever.follows or "")
     if own and other:
         pairs = zip(own.losses, other.losses, strict=True)
         difference = f"{max(abs(one - another) for one, another in pairs):.1e}"
     faster = ratio([run.seconds for run in runs[OFF]], mine)
-    return lever.name, str(Spread.of(mine)), f"{faster:.2f}x", difference, f"{runs[lever.name][0].held_out:.4f}"
+    return (
+        lever.name,
+        str(Spread.of(mine)),
+        f"{faster:.2f}x",
+        difference,
+        f"{own.held_out:.4f}" if own and own.held_out is not None else "",
+    )
 
 
 if __name__ == "__main__":

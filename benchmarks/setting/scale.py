@@ -49,7 +49,7 @@ _TINY = Scale(
 )  # fmt: skip
 _BENCH = Scale(
     name="bench", vocabulary=32_000, dtype="float32", rows=48, held_out=32, length=0.6, max_length=512,
-    learning_rate=2e-4, prompts=64, max_new_tokens=96,
+    learning_rate=2e-4, prompts=48, max_new_tokens=96,
     architecture={
         "hidden_size": 640, "intermediate_size": 2560, "num_hidden_layers": 10, "num_attention_heads": 8,
         "num_key_value_heads": 4, "head_dim": 64, "query_pre_attn_scalar": 64, "max_position_embeddings": 2048,
