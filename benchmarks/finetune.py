@@ -2,6 +2,7 @@
 
     python benchmarks/finetune.py                        # the bench model, on a CPU
     python benchmarks/finetune.py --model tiny           # the embedded one, on the sample documents
+    python benchmarks/finetune.py --rows 144 --contestants ours literal factory    # more steps, ten minutes
     python benchmarks/finetune.py --model gemma-2-2b     # its architecture with random weights, on a GPU
 
 Each contestant is a process of its own, on the same model folder and pairs, once through, with the same rank; the
@@ -110,10 +111,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_model_option(parser)
     parser.add_argument("--rounds", type=int, default=FEWEST)
+    parser.add_argument("--rows", type=int, help="examples, in steps of 8; default: what fits into half an hour")
     parser.add_argument("--contestants", nargs="+", choices=FIELD, metavar="NAME", help="by default all but one of TRL")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     scale, found_on = chosen(arguments.model), machine()
+    longer = f"-{arguments.rows}-examples" if arguments.rows else ""
+    scale = replace(scale, rows=arguments.rows or scale.rows)
     pairs, held_out = train_and_held_out(scale)
     names = arguments.contestants or [name for name in DEFAULT if FIELD[name].is_there()]
     with tempfile.TemporaryDirectory(prefix="tradewind-benchmark-") as work:
@@ -137,8 +141,10 @@ def main() -> None:
         note += f" Not installed here, so not measured: {'; '.join(absent)}."
     rows = tuple(_row(name, runs, trained, losses) for name in runs)
     found = result(
-        question=f"finetune{scale.suffix}", title=f"Fine-tuning, the {scale.name} model",
-        command="python benchmarks/finetune.py" + ("" if scale.name == "bench" else f" --model {scale.name}"),
+        question=f"finetune{scale.suffix}{longer}",
+        title=f"Fine-tuning, the {scale.name} model" + (f", {arguments.rows} examples" if longer else ""),
+        command="python benchmarks/finetune.py" + ("" if scale.name == "bench" else f" --model {scale.name}")
+        + (f" --rows {arguments.rows} --contestants {' '.join(names)}" if longer else ""),
         setting=described(scale) | {
             "LoRA": f"r={scale.rank}, and r={scale.small_rank} where named", "step": "8 examples",
             "learning rate": f"{scale.learning_rate:g}",
