@@ -7,30 +7,23 @@ narrow side and the sum into the product; W needs no gradient, so only `x` and `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from peft.tuners.lora import Linear as LoraLayer
 from torch import Tensor, nn
 
+from tradewind.training.replaced_forward import replaced_forward
 
-@contextmanager
-def one_lora_operation(model: nn.Module) -> Iterator[int]:
+
+def one_lora_operation(model: nn.Module) -> AbstractContextManager[int]:
     """While it lasts, plain LoRA layers of `model` are computed so; says how many.
 
     A layer with dropout, a variant of LoRA, several adapters or a quantised base keeps PEFT's own way.
     """
-    changed = [module for module in model.modules() if isinstance(module, LoraLayer) and _is_plain(module)]
-    for module in changed:
-        module.forward = partial(_forward, module)
-    try:
-        yield len(changed)
-    finally:
-        for module in changed:
-            del module.forward  # the class's own shows again
+    layers = [module for module in model.modules() if isinstance(module, LoraLayer) and _is_plain(module)]
+    return replaced_forward(layers, _forward)
 
 
 def _is_plain(module: LoraLayer) -> bool:

@@ -6,29 +6,20 @@ the way back are `x`, which the layer keeps anyway, and one number a token.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers.models.gemma2.modeling_gemma2 import Gemma2RMSNorm
 
+from tradewind.training.replaced_forward import replaced_forward
 
-@contextmanager
-def one_norm_operation(model: nn.Module) -> Iterator[int]:
+
+def one_norm_operation(model: nn.Module) -> AbstractContextManager[int]:
     """While it lasts, Gemma's frozen norms of `model` are computed so; says how many."""
-    changed = [
-        module for module in model.modules() if isinstance(module, Gemma2RMSNorm) and not module.weight.requires_grad
-    ]
-    for module in changed:
-        module.forward = partial(_forward, module)
-    try:
-        yield len(changed)
-    finally:
-        for module in changed:
-            del module.forward  # the class's own shows again
+    norms = [module for module in model.modules() if isinstance(module, Gemma2RMSNorm)]
+    return replaced_forward([norm for norm in norms if not norm.weight.requires_grad], _forward)
 
 
 def _forward(module: Gemma2RMSNorm, x: Tensor) -> Tensor:
