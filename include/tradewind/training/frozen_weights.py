@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from peft import PeftModel
 from peft.tuners.lora import Linear as LoraLayer
 from torch import nn
+from transformers import PreTrainedModel
+
+
+def can_be_narrow(model: PreTrainedModel | PeftModel) -> bool:
+    """Whether a training in bfloat16 narrows frozen weights: with adapters, on a CPU; on a GPU autocast is enough."""
+    return isinstance(model, PeftModel) and model.device.type == "cpu"
 
 
 @contextmanager

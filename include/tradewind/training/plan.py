@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from tradewind.config import TrainingConfig
 from tradewind.files import write_atomically
 from tradewind.training.backbone import causal_model
+from tradewind.training.frozen_weights import can_be_narrow
 from tradewind.training.micro_batch import choose_micro_batch
 from tradewind.training.precision import choose_bfloat16, training_flops
 
@@ -86,7 +87,7 @@ def plan_training(
         bf16=bf16,
         torch_compile=compiling,
         optim="adamw_torch_fused" if config.optim == "auto" else config.optim,
-        narrows_frozen_weights=bf16 and isinstance(model, PeftModel) and model.device.type == "cpu",
+        narrows_frozen_weights=bf16 and can_be_narrow(model),
         answer_loss=config.loss_type == "auto" and model.device.type == "cpu" and not _is_distributed(),
     )
     log.info("%s: %d of a step's %d examples at once: %s", name, micro.size, step, micro.why)

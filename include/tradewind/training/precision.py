@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
 from tradewind.training.backbone import head, hidden_states
-from tradewind.training.frozen_weights import in_bfloat16
+from tradewind.training.frozen_weights import can_be_narrow, in_bfloat16
 from tradewind.training.lora_linear import one_lora_operation
 
 CLEARLY = 1.2  # times as fast: less is within what one measurement differs from the next
@@ -84,7 +84,7 @@ def _step(model: PreTrainedModel | PeftModel, ids: torch.Tensor, *, narrow: bool
 def narrowed(model: PreTrainedModel | PeftModel) -> AbstractContextManager[Any]:
     """While it lasts, `model` computes in bfloat16: by autocast, and on a CPU with frozen weights that are narrow."""
     both = ExitStack()
-    if isinstance(model, PeftModel) and model.device.type == "cpu":
+    if can_be_narrow(model):
         both.enter_context(in_bfloat16(model))
     both.enter_context(torch.autocast(model.device.type, torch.bfloat16))
     return both
