@@ -38,10 +38,12 @@ from tradewind_airflow.operators.promotion import ApprovePromotionOperator, Prom
 from tradewind_airflow.operators.qa import QAConversionOperator, TranscriptShardsOperator
 from tradewind_airflow.operators.report import NotifyPromotionOperator, NotifyRunOperator, ReportOperator
 from tradewind_airflow.params import run_params
+from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.schedule import schedule
 
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
 GPUS = task_gpus()
+GPU_QUEUE = gpu_queue()  # of Celery's; other executors have none
 SECRETS = {
     "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
     "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
@@ -59,7 +61,7 @@ with DAG(
     is_paused_upon_creation=True,
     tags=["tradewind"],
     params=FORM,
-    default_args={"image": IMAGE, "retries": 1, "retry_delay": timedelta(minutes=1), **CALLBACKS},
+    default_args={"image": IMAGE, "queue": cpu_queue(), "retries": 1, "retry_delay": timedelta(minutes=1), **CALLBACKS},
     on_failure_callback=SlackFailureNotifier(
         channel=f"{{{{ (params | default({{}})).slack_channel or '{CHANNEL}' }}}}"
     ),
@@ -71,10 +73,10 @@ with DAG(
         task_id="extract", secrets=SECRETS, map_index_template="{{ counts }}"
     ).expand(shard=shards.output)
     prepare = QAConversionOperator(task_id="prepare")
-    baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, shm_size="2g", secrets=SECRETS)
-    adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, shm_size="2g", secrets=SECRETS)
-    finetune = GemmaFinetuneOperator(task_id="finetune", gpus=GPUS, shm_size="2g", secrets=SECRETS)
-    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, shm_size="2g", secrets=SECRETS)
+    baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
+    adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
+    finetune = GemmaFinetuneOperator(task_id="finetune", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
+    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
     report = ReportOperator(task_id="report")
     register = RegisterModelOperator(task_id="register", secrets=SECRETS, outlets=[MODEL])
     approve = ApprovePromotionOperator(task_id="approve", registered=register.output, on_success_callback=keep_answer)

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from tradewind_airflow.assets import documents_of
 from tradewind_airflow.operators.documents import WatchDocumentsOperator
 from tradewind_airflow.params import run_params
+from tradewind_airflow.queues import cpu_queue
 
 with DAG(
     dag_id="trade_qa_documents",
@@ -22,4 +23,4 @@ with DAG(
     tags=["tradewind"],
     params={name: param for name, param in run_params().items() if name in ("recipe", "data")},
 ) as dag:
-    WatchDocumentsOperator(task_id="look", documents=documents_of("trade_qa"))
+    WatchDocumentsOperator(task_id="look", documents=documents_of("trade_qa"), queue=cpu_queue())

@@ -28,10 +28,12 @@ from tradewind_airflow.operators.promotion import ApprovePromotionOperator, Prom
 from tradewind_airflow.operators.qa import QAConversionOperator, TranscriptShardsOperator
 from tradewind_airflow.operators.report import NotifyPromotionOperator, NotifyRunOperator, ReportOperator
 from tradewind_airflow.operators.sweep import ChooseTrialOperator, ConfigureSweepOperator, GemmaTrialOperator
+from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.sweep import mapped_trials, sweep_params
 
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
 GPUS = task_gpus()
+GPU_QUEUE = gpu_queue()  # of Celery's; other executors have none
 SECRETS = {
     "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
     "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
@@ -50,7 +52,14 @@ with DAG(
     is_paused_upon_creation=False,
     tags=["tradewind"],
     params=FORM,
-    default_args={"image": IMAGE, "models_dir": MODELS, "retries": 1, "retry_delay": timedelta(minutes=1), **CALLBACKS},
+    default_args={
+        "image": IMAGE,
+        "queue": cpu_queue(),
+        "models_dir": MODELS,
+        "retries": 1,
+        "retry_delay": timedelta(minutes=1),
+        **CALLBACKS,
+    },
     on_failure_callback=SlackFailureNotifier(
         channel=f"{{{{ (params | default({{}})).slack_channel or '{CHANNEL}' }}}}"
     ),
@@ -61,13 +70,13 @@ with DAG(
         task_id="extract", secrets=SECRETS, map_index_template="{{ counts }}"
     ).expand(shard=shards.output)
     prepare = QAConversionOperator(task_id="prepare")
-    baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, shm_size="2g", secrets=SECRETS)
-    adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, shm_size="2g", secrets=SECRETS)
+    baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
+    adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
     trials = GemmaTrialOperator.partial(
-        task_id="trials", gpus=GPUS, shm_size="2g", secrets=SECRETS, **mapped_trials(GPUS)
+        task_id="trials", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS, **mapped_trials(GPUS)
     ).expand_kwargs(configure.output)
     choose = ChooseTrialOperator(task_id="choose", trials=trials.output)
-    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, shm_size="2g", secrets=SECRETS)
+    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
     report = ReportOperator(task_id="report")
     register = RegisterModelOperator(task_id="register", secrets=SECRETS, outlets=[MODEL])
     approve = ApprovePromotionOperator(task_id="approve", registered=register.output, on_success_callback=keep_answer)

@@ -19,7 +19,8 @@ REQUIRED = (
     "TRADEWIND_API_SECRET", "TRADEWIND_ADMIN_PASSWORD", "TRADEWIND_GPUS", "TRADEWIND_DOCUMENTS", "DOCKER_GID",
 )  # fmt: skip
 SERVICES = {"postgres", "redis", "volumes-init", "airflow-init", "api-server", "scheduler", "dag-processor",
-            "triggerer", "worker", "docker-proxy"}  # fmt: skip
+            "triggerer", "worker", "worker-cpu", "docker-proxy"}  # fmt: skip
+WORKERS = {"worker", "worker-cpu"}
 _OPTIONAL = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY")
 _DOCKER_COMPOSE = shutil.which("docker-compose")
 
@@ -64,25 +65,50 @@ def test_a_missing_setting_is_named(tmp_path: Path, name: str, value: str | None
     assert f"set {name} in .env" in done.stderr
 
 
-def test_the_engine_is_reached_by_the_worker_only_and_through_the_proxy(services: dict[str, Any]) -> None:
+def test_the_engine_is_reached_by_the_workers_only_and_through_the_proxy(services: dict[str, Any]) -> None:
     mounts = {name: str(service.get("volumes", [])) for name, service in services.items()}
     assert [name for name, mounted in mounts.items() if "docker.sock" in mounted] == ["docker-proxy"]
     assert sorted(name for name, service in services.items() if "engine" in (service.get("networks") or {})) == [
-        "docker-proxy", "worker",
+        "docker-proxy", "worker", "worker-cpu",
     ]  # fmt: skip
-    assert "-allowfrom=worker" in services["docker-proxy"]["command"]
+    assert "-allowfrom=worker,worker-cpu" in services["docker-proxy"]["command"]
     hosts = {name for name, service in services.items() if "DOCKER_HOST" in (service.get("environment") or {})}
-    assert hosts == {"worker"}
+    assert hosts == WORKERS
 
 
-def test_the_pages_read_what_the_worker_writes(services: dict[str, Any]) -> None:
+def test_each_queue_has_its_worker(services: dict[str, Any]) -> None:
+    listened = {
+        name: set(service["command"][service["command"].index("--queues") + 1].split(","))
+        for name, service in services.items()
+        if "celery" in service.get("command", ())
+    }
+    stated = services["dag-processor"]["environment"]  # where DAG files are read
+    gpu, cpu = stated["TRADEWIND_GPU_QUEUE"], stated["TRADEWIND_CPU_QUEUE"]
+    assert gpu != cpu
+    # `default`: Airflow's, for what belongs to no task.
+    assert listened == {"worker": {gpu}, "worker-cpu": {cpu, "default"}}
+    assert {services[name]["environment"]["TRADEWIND_GPU_QUEUE"] for name in WORKERS} == {gpu}
+
+
+@pytest.mark.parametrize(("stated", "seconds"), [(None, "86400"), ("259200", "259200")])
+def test_no_task_is_handed_out_twice_while_it_trains(tmp_path: Path, stated: str | None, seconds: str) -> None:
+    done = _config(tmp_path, TRADEWIND_VISIBILITY_TIMEOUT=stated)
+    services = yaml.safe_load(done.stdout)["services"]
+    name = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
+    # Read by the scheduler, which sends, and by the workers, which take.
+    assert {services[one]["environment"][name] for one in ("scheduler", *WORKERS)} == {seconds}
+
+
+def test_the_pages_read_what_the_workers_write(services: dict[str, Any]) -> None:
     modes = {
         name: str(mounted).split(":")[2:]
         for name, service in services.items()
         for mounted in service.get("volumes", ())
         if str(mounted).startswith("runs:/runs")
     }
-    assert modes == {"volumes-init": ["rw"], "worker": ["rw"], "dag-processor": ["rw"], "api-server": ["ro"]}
+    assert modes == {
+        "volumes-init": ["rw"], "worker": ["rw"], "worker-cpu": ["rw"], "dag-processor": ["rw"], "api-server": ["ro"],
+    }  # fmt: skip
     homes = {services[name]["environment"]["TRADEWIND_HOME"] for name in modes if name != "volumes-init"}
     assert homes == {"/runs"}
 
@@ -114,14 +140,14 @@ def test_the_proxy_lets_through_what_the_operator_asks_for(services: dict[str, A
         assert not passes(method, path), path
 
 
-def test_secrets_have_no_default_and_tokens_reach_the_worker_only(services: dict[str, Any]) -> None:
+def test_secrets_have_no_default_and_tokens_reach_the_workers_only(services: dict[str, Any]) -> None:
     text = (REPOSITORY / "docker-compose.yaml").read_text(encoding="utf-8")
     assert not re.findall(r"\$\{\w*(?:PASSWORD|SECRET|KEY|TOKEN)\w*:?-", text)
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     stated = dict(line.split("=", 1) for line in example.splitlines() if re.match(r"[A-Z_]+=", line))
     assert [name for name, value in stated.items() if re.search("PASSWORD|SECRET|KEY|TOKEN", name) and value] == []
     for token in ("HF_TOKEN", "OPENAI_API_KEY"):
-        assert {name for name, one in services.items() if token in (one.get("environment") or {})} == {"worker"}
+        assert {name for name, one in services.items() if token in (one.get("environment") or {})} == WORKERS
 
 
 def test_the_example_names_every_variable() -> None:

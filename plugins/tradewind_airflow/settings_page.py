@@ -18,6 +18,9 @@ SET_BY_USER = {
     "TRADEWIND_TASK_GPUS": "How many GPUs `baseline`, `adapt`, `finetune` and `evaluate` of `trade_qa` take each; "
     "default 0, with `make run` and `make up` 1 where there is one.",
     "TRADEWIND_GPU_POOL": "The Airflow pool of tasks with GPUs; it must exist, with a slot for each GPU.",
+    "TRADEWIND_GPU_QUEUE": "The queue of `baseline`, `adapt`, `finetune`, `evaluate`, the trials of a sweep and every "
+    "stage operator with GPUs, for an executor with queues (Celery); unset: Airflow's `default`.",
+    "TRADEWIND_CPU_QUEUE": "The queue of all other tasks; unset: Airflow's `default`.",
     "TRADEWIND_LEASE_DIR": "The GPUs' lock files, on a local disk, the same for all workers of the host; default "
     "`/run/lock/tradewind`.",
     "TRADEWIND_MODEL_CACHE": "A folder of downloaded models that all stages share (their `HF_HOME`); unset: each "

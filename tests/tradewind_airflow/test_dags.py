@@ -202,6 +202,24 @@ def test_image_and_gpus_are_those_that_the_deployment_names(
         assert task.image == "trainer:7"
 
 
+QUEUES = {"TRADEWIND_GPU_QUEUE": "gpu", "TRADEWIND_CPU_QUEUE": "rest"}
+MODEL_TASKS = ("baseline", "adapt", "finetune", "evaluate", "trials")
+
+
+@pytest.mark.parametrize("gpus", ["0", "1"])
+@pytest.mark.parametrize(("stated", "gpu", "cpu"), [({}, "default", "default"), (QUEUES, "gpu", "rest")])
+def test_what_has_a_model_is_in_one_queue_and_all_else_in_the_other(
+    airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch, stated: dict[str, str],
+    gpu: str, cpu: str, gpus: str,
+) -> None:  # fmt: skip
+    for name, value in stated.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TRADEWIND_TASK_GPUS", gpus)  # a host without GPUs trains on its CPU: in the same queue
+    for dag in _read(project).values():
+        for task in dag.tasks:
+            assert task.queue == (gpu if task.task_id in MODEL_TASKS else cpu), f"{dag.dag_id}.{task.task_id}"
+
+
 def _argument(task: Any, name: str) -> Any:
     """Of an operator, or of what one that is yet to be mapped becomes."""
     return getattr(task.unmap({"shard": "1/2"}) if task.is_mapped else task, name)

@@ -42,6 +42,7 @@ from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.finished import finished_result
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import gpu_pool
+from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
 from tradewind_airflow.skipped import skipped_stages
 from tradewind_airflow.standing import standing_or_made
@@ -95,6 +96,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             nor the engine's description of the container holds them.
         pool: Airflow's pool, else the one that `TRADEWIND_GPU_POOL` names for a task with GPUs, which
             then takes as many of its slots.
+        queue: the executor's queue, else the one that `TRADEWIND_GPU_QUEUE` names for a task with GPUs, and
+            `TRADEWIND_CPU_QUEUE` for one without.
         kwargs: everything else is DockerOperator's: `shm_size`, `mounts`, `network_mode`, `user`, ...
     """
 
@@ -139,6 +142,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
         if not {"pool", "pool_slots"} & stated:
             kwargs |= gpu_pool(gpus)
+        if "queue" not in stated:
+            kwargs["queue"] = gpu_queue() if gpus else cpu_queue()
         super().__init__(
             image=image or "", mem_limit=memory, environment=dict(env or {}), mount_tmp_dir=False, **kwargs
         )

@@ -198,6 +198,24 @@ def test_tasks_with_gpus_queue_in_their_own_pool_where_one_is_named(
     assert (operator.pool, operator.pool_slots) == (pool, slots)
 
 
+@pytest.mark.parametrize(
+    ("settings", "queue"),
+    [
+        ({"gpus": 1}, "gpu"),
+        ({}, "rest"),
+        ({"gpus": 1, "queue": "own"}, "own"),
+        ({"gpus": 1, "default_args": {"queue": "own"}}, "own"),
+    ],
+)
+def test_tasks_with_gpus_go_to_their_own_queue_where_one_is_named(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], queue: str
+) -> None:
+    assert GemmaAdaptOperator(task_id="adapt", **settings).queue == (queue if queue == "own" else "default")
+    monkeypatch.setenv("TRADEWIND_GPU_QUEUE", "gpu")
+    monkeypatch.setenv("TRADEWIND_CPU_QUEUE", "rest")
+    assert GemmaAdaptOperator(task_id="adapt", **settings).queue == queue
+
+
 def test_without_a_pool_of_gpus_all_queue_together() -> None:
     operator = GemmaAdaptOperator(task_id="adapt", gpus=2)
     assert (operator.pool, operator.pool_slots) == ("default_pool", 1)
