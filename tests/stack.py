@@ -1,4 +1,4 @@
-"""Airflow as in production: Postgres, API server, scheduler with LocalExecutor, DAG processor, each a process."""
+"""Airflow as in production: Postgres, API server, scheduler, DAG processor, each a process; workers, if wanted."""
 
 from __future__ import annotations
 
@@ -70,12 +70,13 @@ class Stack:
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, part: str) -> None:
-        """Start one of its processes as the leader of a group."""
+    def start(self, part: str, *command: str, **variables: str) -> None:
+        """Start one of its processes as the leader of a group: `airflow <part>`, or another command of Airflow's."""
         with (self.home.airflow / f"{part}.log").open("ab") as log:
             self._processes[part] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", part], env=self.environment, cwd=self.home.project,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                [sys.executable, "-m", "airflow", *(command or (part,))], env=self.environment | variables,
+                cwd=self.home.project, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True,
             )  # fmt: skip
 
     def kill(self, part: str) -> list[str]:
