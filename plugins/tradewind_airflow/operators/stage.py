@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
 from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.log import mask_secret
 from docker.errors import DockerException
 from requests.exceptions import RequestException
@@ -20,15 +19,10 @@ from setproctitle import getproctitle
 
 from tradewind.config import RunConfig
 from tradewind.errors import TemporaryError, UserError
-from tradewind.files import write_atomically
 from tradewind.lease import die_with_parent
 from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
-from tradewind.shard import DIVIDED, WHOLE, Shard
-from tradewind.stages import STAGES, Stage
-from tradewind_airflow import macros
-from tradewind_airflow.asked import Asked
-from tradewind_airflow.begun import begin
+from tradewind.stages import Stage
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.job import ContainerJob
@@ -44,10 +38,9 @@ from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import gpu_pool
 from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
-from tradewind_airflow.skipped import skipped_stages
-from tradewind_airflow.standing import standing_or_made
+from tradewind_airflow.stage_result import check_limits, checked_shard, models_of, stage_result
+from tradewind_airflow.stage_task import forget_id, log_line, write_config
 from tradewind_airflow.stop_request import StopRequest
-from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -129,14 +122,8 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     ) -> None:
         if refused := sorted(_NOT_TAKEN & set(kwargs)):
             raise TypeError(f"StageOperator takes no {refused[0]}; see its own arguments (env, memory, gpus, ...)")
-        if shard is not None and stage not in DIVIDED:
-            raise TypeError(f"shard divides the stages {' and '.join(DIVIDED)}, not {stage}")
-        if stage not in STAGES:
-            raise ValueError(f"stage {stage!r} is unknown; stages are {', '.join(STAGES)}")
-        if isinstance(gpus, bool) or not isinstance(gpus, int) or gpus < 0:
-            raise TypeError(f"gpus is how many the task needs, such as 1, not {gpus!r}")
-        if cpus is not None and cpus <= 0:
-            raise ValueError(f"cpus is a limit in cores, such as 2.5, not {cpus!r}")
+        part = checked_shard(stage, shard)
+        check_limits(gpus, cpus)
         stated = {*kwargs, *(kwargs.get("default_args") or {})}
         if "trigger_rule" not in stated:
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
@@ -149,7 +136,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         )
         check_references(secrets or {})
         self.stage = stage
-        self.shard = WHOLE if shard is None else Shard.parse(shard)
+        self.shard = part
         self.recipe = recipe
         self.data = data
         self.seed = seed
@@ -175,21 +162,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         """
         self._ti = context["ti"]
         self._stop = StopRequest()
-        identity = Identity.of(context)
-        run_dir = RunDir(Path(self.run_dir))
-        with told(run_dir.path), _engine_told():
-            asked = Asked.of(
-                run_dir, identity.job_id, recipe=self.recipe, data=self.data, seed=self.seed, overrides=self.overrides
-            )
-            lost = begin(run_dir, self._folder, identity)
-            result = standing_or_made(
-                self.stage, asked, run_dir, identity, shard=self.shard, models=self._models(identity),
-                skipped=skipped_stages(context, run_dir), code=self._code, lost=lost,
-                make=lambda: self._made(asked.config, run_dir, identity, context, lost=lost),
-            )  # fmt: skip
-        if result.status == "skipped":
-            raise AirflowSkipException(result.reason)
-        return result.model_dump(mode="json")
+        return stage_result(self, context, code=self._code, make=partial(self._made, context), guard=_engine_told)
 
     def on_kill(self) -> None:
         """Stop the stage with its task: marked failed or skipped, cleared, or timed out.
@@ -237,7 +210,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             self._finished_try = job.follow(external_id, keep)
         finally:
             self._job = None  # what comes to its end now has no container that a signal should stop or leave
-            self._forget_id(store)
+            forget_id(self.log, store, self.external_id_key)
 
     def get_job_result(self, external_id: Any, context: Context) -> None:
         """Nothing: the result is read from the run's folder, whichever way the container came to its end."""
@@ -249,22 +222,12 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             raise RuntimeError("a container is asked for outside of execute")
         return self._job
 
-    def _forget_id(self, store: Any) -> None:
-        """The container is gone; kept, its id would outlast a clear. A fault here must not hide how the stage ended."""
-        try:
-            if store is not None:
-                store.delete(self.external_id_key)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the container's name is enough
-            self.log.warning("Airflow keeps the container's id: %s", error)
-
     @property
     def _folder(self) -> str:
         """The name of the stage's folder in the run."""
         return self.shard.folder(self.stage)
 
-    def _made(
-        self, config: RunConfig, run_dir: RunDir, identity: Identity, context: Context, *, lost: str
-    ) -> StageResult:
+    def _made(self, context: Context, config: RunConfig, run_dir: RunDir, identity: Identity, lost: str) -> StageResult:
         choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
         if self.image:
             self._run_container(run_dir, config, identity, choice, context)
@@ -275,22 +238,12 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             self._run_subprocess(run_dir, config, identity, choice)
         return finished_result(run_dir, self._folder, self.stage, job_id=identity.job_id, task_id=self._finished_try)
 
-    def _models(self, identity: Identity) -> Path:
-        return Path(self.models_dir or macros.models_dir(identity.dag_id))
-
     def _code(self) -> str:
         """By what the stage is made: two images, or two states of the package, do not make the same."""
         from tradewind.reuse.code import package_digest
         from tradewind_airflow.containers.launch import image_id
 
         return image_id(self) if self.image else package_digest()
-
-    def _write_config(self, run_dir: RunDir, config: RunConfig) -> Path:
-        # The stage itself makes it the run's, once it holds the run directory's lock.
-        run_dir.path.mkdir(parents=True, exist_ok=True)
-        path = run_dir.path / f".{self._folder}.config.json"
-        write_atomically(path, config.model_dump_json(indent=1))
-        return path
 
     def _all_secrets(self) -> dict[str, str]:
         for secret in self._private_environment.values():
@@ -302,7 +255,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     ) -> None:
         from tradewind_airflow.containers.launch import container_job, in_container
 
-        config_file = self._write_config(run_dir, in_container(config))
+        config_file = write_config(run_dir, self._folder, in_container(config))
         self._job = job = container_job(
             self,
             self.stage,
@@ -311,7 +264,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             config,
             shard=self.shard,
             config_file=config_file,
-            models=self._models(identity),
+            models=models_of(self, identity),
             choice=choice,
             cpus=self.cpu_limit,
             secrets=self._all_secrets(),
@@ -337,11 +290,11 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         if getproctitle().startswith("airflow worker"):  # set by Airflow's task runner, not by `dags test`
             # The stage dies with this process; so that it also dies with the supervisor, this process must.
             die_with_parent(os.getppid())
-        config_file = self._write_config(run_dir, config)
+        config_file = write_config(run_dir, self._folder, config)
         environment = {
             **cache_environment(model_cache()),
             **answers_environment(self.stage),
-            **models_environment(self.stage, self._models(identity)),
+            **models_environment(self.stage, models_of(self, identity)),
             **self.environment,
             **self._all_secrets(),
             **identity.environment(),
@@ -365,10 +318,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {why}")
 
     def _log_line(self, line: str) -> None:
-        """A line of the stage's, at the level it begins with."""
-        level, _, text = line.partition(" ")
-        numbers = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
-        self.log.log(numbers.get(level, logging.INFO), "%s", text if level in numbers else line)
+        log_line(self.log, line)
 
 
 @contextmanager
