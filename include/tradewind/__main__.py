@@ -27,7 +27,10 @@ _SHARDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 2 for a fault of input, 75 to try later, 69 for a busy GPU."""
+    """Run one command; returns the exit code: 0, 2 for a fault of input, 75 to try later, 69 for a busy GPU.
+
+    `doctor` returns 1 where something is not as the recipe needs it.
+    """
     arguments = _parser().parse_args(argv)
     # A task's log has times of its own.
     if "TRADEWIND_TASK_ID" in os.environ:
@@ -41,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # What transformers and trl tell each other is not the user's to mend.
     warnings.filterwarnings("ignore", category=FutureWarning)
     try:
-        importlib.import_module(f"tradewind.commands.{arguments.command}").run(arguments)
+        code: int | None = importlib.import_module(f"tradewind.commands.{arguments.command}").run(arguments)
     except Exception as error:
         from tradewind.faults import told_to_user
 
@@ -50,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"tradewind: {told}", file=sys.stderr)
         return told.exit_code
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="check recipe and documents without running anything")
     _add_settings(validate)
     validate.set_defaults(command="validate")
+    doctor = commands.add_parser(
+        "doctor", help="check what a run of a recipe needs of this machine, and say what to do"
+    )
+    _add_settings(doctor)
+    doctor.add_argument("--json", action="store_true", help="print JSON in the place of a table")
+    doctor.set_defaults(command="doctor")
     compare = commands.add_parser("compare", help="compare two runs' answers to the same questions")
     compare.add_argument("first", type=Path, metavar="RUN", help="a run's folder")
     compare.add_argument("second", type=Path, metavar="RUN", help="another's; its scores minus the first's are shown")
