@@ -182,7 +182,7 @@ class SlackServer:
             answer = self._lacks(method) or (
                 self._methods[method](form) if method in self._methods else {"error": "unknown_method"}
             )
-            return 200, {}, {"ok": "error" not in answer, **answer}
+            return 200, {"X-OAuth-Scopes": ",".join(sorted(self.scopes))}, {"ok": "error" not in answer, **answer}
 
     def _lacks(self, method: str) -> Json | None:
         needed = "files:write" if method.startswith("files.") else "chat:write" if method.startswith("chat.") else None

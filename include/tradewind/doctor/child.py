@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from tradewind.errors import UserError
@@ -17,19 +18,24 @@ class ChildFailedError(UserError):
     """The process did not come to its end."""
 
 
-def told_by(program: str, limit: float, *, module: bool = False) -> dict[str, Any]:
+def told_by(
+    program: str, limit: float, *, module: bool = False, environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The JSON object that a program of Python's prints as its last line.
 
     Args:
         program: its text, or with `module` a module's name.
         limit: seconds, after which it is killed.
+        environment: its variables; None: this process's own.
 
     Raises:
         ChildFailedError: it crashed, hung, or raised; its last words are in the text.
     """
     command = [sys.executable, "-m" if module else "-c", program]
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit, check=False)
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit, check=False
+        )
     except subprocess.TimeoutExpired:
         raise ChildFailedError(f"no answer within {limit:.0f} s; look for what hangs") from None
     if done.returncode < 0:

@@ -16,7 +16,7 @@ from tradewind.doctor.examine import examine
 from tradewind.doctor.subject import Subject
 from tradewind.recipes import resolve
 
-_OWN = ("HF_", "TRADEWIND_", "OPENAI_", "SLACK_", "CUDA_", "DOCKER_", "XDG_")
+_OWN = ("HF_", "TRADEWIND_", "OPENAI_", "SLACK_", "CUDA_", "DOCKER_", "XDG_", "AIRFLOW_")
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     programs.mkdir()
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{Path(sys.executable).parent}")
     monkeypatch.setenv("TRADEWIND_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "no-airflow"))  # whose side may add checks
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
     return programs
 
