@@ -18,7 +18,7 @@ from typing import Any
 import tradewind
 from tradewind.bars import BarsAsLines
 from tradewind.shard import DIVIDED
-from tradewind.stages import STAGES
+from tradewind.stages import STAGES, WITH_TEAM
 
 _SHARDS = {
     "extract": "do every N-th passage, from the I-th; default: all",
@@ -96,6 +96,10 @@ def _add_stage(commands: Any, stage: str) -> None:
     command.add_argument("--lease-dir", type=Path, help="folder of the GPUs' lock files; needed with --gpu")
     if stage in DIVIDED:
         command.add_argument("--shard", metavar="I/N", help=_SHARDS[stage])
+    if stage in WITH_TEAM:
+        command.add_argument(
+            "--processes", type=int, default=1, metavar="N", help="so many share the work with the model, a GPU each"
+        )
     # For supervisors: see tradewind_airflow.
     command.add_argument("--die-with-parent", type=int, metavar="PID", help=argparse.SUPPRESS)
     command.add_argument("--secrets-from-stdin", action="store_true", help=argparse.SUPPRESS)

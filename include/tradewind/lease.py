@@ -39,6 +39,11 @@ def let_go(file: IO[str]) -> None:
     _held.discard(file)
 
 
+def held_files() -> tuple[int, ...]:
+    """The open files of the locks that this process holds: a child that is given them holds the locks as well."""
+    return tuple(sorted(file.fileno() for file in _held))
+
+
 def _leave_to_parent() -> None:
     for file in _held:
         file.close()

@@ -16,6 +16,7 @@ from tradewind.recipes import overridden, read_config
 from tradewind.run_dir import RunDir
 from tradewind.shard import Shard
 from tradewind.stages.stage_run import run_stage
+from tradewind.team import Team
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -33,7 +34,22 @@ def run(arguments: argparse.Namespace) -> None:
     if all(name.startswith("embedded:") for name in embedded) and not config.data.datasets:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with gpu_leases(arguments.lease_dir or Path(), arguments.gpu):
-        run_stage(arguments.stage, config, run_dir, Shard.parse(getattr(arguments, "shard", None) or "1/1"))
+        shard = Shard.parse(getattr(arguments, "shard", None) or "1/1")
+        run_stage(arguments.stage, config, run_dir, shard, _team(arguments))
+
+
+def _team(arguments: argparse.Namespace) -> Team | None:
+    """The processes that the stage's model is given; UserError where they and the GPUs are not as many."""
+    processes = getattr(arguments, "processes", 1)
+    if processes < 1 or (arguments.gpu and processes not in (1, len(arguments.gpu))):
+        raise UserError(
+            f"--processes {processes}: give each a GPU of its own (--gpu is there {len(arguments.gpu)} times)"
+        )
+    if processes == 1:
+        return None
+    from tradewind.training.launch import local_team
+
+    return local_team(processes, len(arguments.gpu))
 
 
 def _secrets(text: str) -> dict[str, str]:

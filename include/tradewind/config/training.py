@@ -52,7 +52,8 @@ class TrainingConfig(Frozen):
     warmup_steps: Annotated[float, Field(ge=0)] = 0
     """A whole number of steps, or below 1 a share of all steps."""
     per_device_train_batch_size: Annotated[int, Field(ge=1)] = 2
-    """Times `gradient_accumulation_steps`: the examples of one step of the optimizer on a device."""
+    """Times `gradient_accumulation_steps`: the examples of one step of the optimizer. Several GPUs of a task share
+    them: a step stays the same."""
     gradient_accumulation_steps: Annotated[int, Field(ge=1)] = 4
     """See `per_device_train_batch_size`; how many of them are computed at once says `micro_batch_size`."""
     micro_batch_size: Annotated[int, Field(ge=1)] | Auto = "auto"
@@ -84,6 +85,9 @@ class TrainingConfig(Frozen):
     measured to be clearly faster so."""
     torch_compile: bool | Auto = "auto"
     """Compile the model's layers; `auto`: for a training long enough to win the minutes back."""
+    fsdp: bool | Auto = "auto"
+    """Of a task with several GPUs: share the weights out among them (FSDP). `auto`: where one GPU has no room for
+    weights, gradients and the optimizer's state; else each has the whole model (DDP)."""
     logging_steps: Annotated[int, Field(ge=1)] = 10
     """Steps from one line of the log, and point of the loss curve, to the next."""
     save_steps: Annotated[int, Field(ge=1)] = 100

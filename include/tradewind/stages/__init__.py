@@ -20,3 +20,5 @@ UPSTREAM: dict[Stage, tuple[Stage, ...]] = {
 """The stages whose outputs a stage may read."""
 LANES: dict[Stage, str] = {"baseline": "baseline", "adapt": "training", "finetune": "training"}
 """Stages that may run beside others of the same run: one in each lane."""
+WITH_TEAM: tuple[Stage, ...] = ("baseline", "adapt", "finetune", "evaluate")
+"""Stages with a model, whose work several processes may share."""

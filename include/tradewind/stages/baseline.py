@@ -20,7 +20,8 @@ def run(stage: StageRun) -> None:
     items = list(iter_jsonl(stage.input("prepare/heldout.jsonl")))
     config = stage.config
     found = answers_of("base", base_source(config.model), [item["question"] for item in items], config.model,
-                       config.evaluate)  # fmt: skip
+                       config.evaluate, team=stage.team, work=stage.work)  # fmt: skip
+    stage.note_peaks(found.peaks)
     rows = zip(items, found.answers, strict=True)
     write_jsonl(stage.work / "answers.jsonl", ({"id": item["id"], "answer": answer.text} for item, answer in rows))
     stage.outputs += ["answers.jsonl"]

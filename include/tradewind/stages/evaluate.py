@@ -72,7 +72,9 @@ def _answer(
     questions = [prediction["question"] for prediction in predictions]
     generated = {}
     for name, source in sources.items():
-        found = answers_of(name, source, questions, stage.config.model, stage.config.evaluate)
+        found = answers_of(name, source, questions, stage.config.model, stage.config.evaluate, team=stage.team,
+                           work=stage.work)  # fmt: skip
+        stage.note_peaks(found.peaks)
         generated[name] = found.generated
         for prediction, answer in zip(predictions, found.answers, strict=True):
             prediction["answers"][name] = answer.text

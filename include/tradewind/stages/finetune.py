@@ -27,7 +27,7 @@ def run(stage: StageRun) -> None:
     adapted = "adapt/model" in stage.inputs
     source = stage.input("adapt/model") if adapted else base_source(stage.config.model)
     from tradewind.stages.train_and_save import train_and_save
-    from tradewind.training.load import load_model, load_tokenizer
+    from tradewind.training.load import load_tokenizer
     from tradewind.training.tokens import pair_tokens
 
     config = stage.config.finetune
@@ -49,4 +49,4 @@ def run(stage: StageRun) -> None:
         stage.warn(f"{left_out} of {len(rows)} pairs are longer than finetune.max_length and were left out")
     # Whatever their length: trials with another max_length are judged by the same pairs.
     validation = [pair_tokens(tokenizer, pair["question"], pair["answer"]) for pair in judging]
-    train_and_save(stage, load_model(source, stage.config.model), tokenizer, fitting, config, validation=validation)
+    train_and_save(stage, source, tokenizer, fitting, config, validation=validation)

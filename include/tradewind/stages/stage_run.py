@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from tradewind.run_dir import RunDir, fingerprint
 from tradewind.shard import WHOLE, Shard
 from tradewind.stages import LANES, UPSTREAM, Stage
 from tradewind.stages.shards import extracted
+from tradewind.team import Team
 
 log = logging.getLogger("tradewind")
 _PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "sentence-transformers", "openai", "sacrebleu")
@@ -44,12 +45,16 @@ class StageRun:
     work: Path
     inputs: dict[str, Artifact]
     shard: Shard = WHOLE
+    team: Team | None = None
+    """The processes that train and generate together; None: this one does it alone."""
     metrics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     """Names of files or folders in `work` that the stage gives to others; the rest is detail."""
     resumed_from_step: int | None = None
     gpu_seconds: float = 0.0
+    peaks: Sequence[PeakMemory] = ()
+    """Of each process of the team, in that of its jobs which took most."""
 
     @property
     def run_name(self) -> str:
@@ -60,13 +65,19 @@ class StageRun:
         """The path of an input by its `<stage>/<file>` name."""
         return self.run_dir.path / self.inputs[name].path
 
+    def note_peaks(self, peaks: Sequence[PeakMemory]) -> None:
+        """Keep what the team's processes needed in a job, if none before needed more."""
+        self.peaks = max(self.peaks, peaks, key=lambda found: sum(peak.host for peak in found))
+
     def warn(self, text: str) -> None:
         """Log a warning and carry it into the result and the report."""
         log.warning(text)
         self.warnings.append(text)
 
 
-def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WHOLE) -> StageResult:
+def run_stage(
+    name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WHOLE, team: Team | None = None
+) -> StageResult:
     """Run one stage as the only writer of its folder and publish what it made.
 
     Shards of one stage run beside each other, the baseline beside a training; every other stage is alone in its run.
@@ -86,7 +97,7 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
         if name != "finetune" or shard == WHOLE:
             run_dir.write_config(config)  # under the lock: a refused process must not change what the holder reads
         work = run_dir.open_work(folder, fingerprint(name, config, {key: item.sha256 for key, item in inputs.items()}))
-        stage = StageRun(name, config, run_dir, work, inputs, shard)
+        stage = StageRun(name, config, run_dir, work, inputs, shard, team)
         status, reason = "success", None
         try:
             importlib.import_module(f"tradewind.stages.{name}").run(stage)
@@ -103,7 +114,7 @@ def run_stage(name: Stage, config: RunConfig, run_dir: RunDir, shard: Shard = WH
             started_at=started.isoformat(timespec="seconds"),
             seconds=round(time.monotonic() - clock, 3),
             gpu_seconds=round(stage.gpu_seconds, 3),
-            peak_memory_bytes=PeakMemory(host=host_peak(), gpu=gpu_peak()),
+            peak_memory_bytes=_peak(stage.peaks),
             seed=config.seed,
             config=config.model_dump(mode="json"),
             versions=_versions(),
@@ -156,6 +167,15 @@ def _outputs(stage: StageRun) -> dict[str, Artifact]:
         artifact = Artifact.of(stage.work / output, stage.work)
         made[output] = artifact.model_copy(update={"path": f"{stage.shard.folder(stage.name)}/{artifact.path}"})
     return made
+
+
+def _peak(of_team: Sequence[PeakMemory]) -> PeakMemory:
+    """Of this process or of its team's together, whichever needed more: it waits while they are at work."""
+    own = PeakMemory(host=host_peak(), gpu=gpu_peak())
+    if not of_team:
+        return own
+    gpus = [peak.gpu for peak in of_team if peak.gpu is not None]
+    return PeakMemory(host=max(own.host, sum(peak.host for peak in of_team)), gpu=sum(gpus) if gpus else own.gpu)
 
 
 def _versions() -> dict[str, str]:

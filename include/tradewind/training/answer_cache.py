@@ -7,7 +7,7 @@ import json
 import logging
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +17,9 @@ from transformers import AutoConfig
 from tradewind.asking.store import answers_file
 from tradewind.config import EvaluateConfig, ModelConfig
 from tradewind.files import iter_jsonl, write_atomically
-from tradewind.results import Artifact
+from tradewind.results import Artifact, PeakMemory
+from tradewind.team import Team
+from tradewind.training.answer_together import answer_together
 from tradewind.training.generate import Answer, answer_all
 from tradewind.training.generation.plan import Plan, plan
 from tradewind.training.load import load_tokenizer
@@ -33,10 +35,19 @@ class Answers:
     answers: list[Answer]
     generated: int
     """How many were made now; the others were there."""
+    peaks: tuple[PeakMemory, ...] = ()
+    """Of the processes of a team that made them."""
 
 
 def answers_of(
-    name: str, source: Path | str, questions: Sequence[str], model_config: ModelConfig, config: EvaluateConfig
+    name: str,
+    source: Path | str,
+    questions: Sequence[str],
+    model_config: ModelConfig,
+    config: EvaluateConfig,
+    *,
+    team: Team | None = None,
+    work: Path | None = None,
 ) -> Answers:
     """The kept answers where the model, every prompt, the settings and the libraries are the same, else new ones.
 
@@ -45,6 +56,8 @@ def answers_of(
     Args:
         name: for progress lines.
         source: the model's folder or hub name.
+        team: the processes that share the questions; None: this one answers all.
+        work: where the team's job goes meanwhile.
 
     Raises:
         UserError: the model cannot be had.
@@ -53,21 +66,30 @@ def answers_of(
     tokenizer = load_tokenizer(source, revision)
     prompts = [chat_prompt(tokenizer, question) for question in questions]
     planned = plan(source, prompts, model_config, config)
+    if team is not None and team.device == "cpu" and config.per_device_eval_batch_size == "auto":
+        planned = replace(planned, batch_size=max(1, planned.batch_size // team.processes))  # they share its memory
+    processes = 1 if team is None else team.processes
     identity = model_identity(source, revision)
     if identity is not None:
-        kept = _read(_file(identity, prompts, model_config, config, planned), len(prompts))
+        kept = _read(_file(identity, prompts, model_config, config, planned, processes=processes), len(prompts))
         if kept is not None:
             log.info("%s: %d answers are there from before", name, len(kept))
             return Answers(kept, 0)
-    made = answer_all(
-        name, source, prompts, tokenizer=tokenizer, model_config=model_config, config=config, plan=planned
-    )
+    peaks: tuple[PeakMemory, ...] = ()
+    if team is None or work is None:
+        made = answer_all(
+            name, source, prompts, tokenizer=tokenizer, model_config=model_config, config=config, plan=planned
+        )
+    else:
+        made, peaks = answer_together(
+            name, source, prompts, team, work, model_config=model_config, config=config, plan=planned
+        )
     if identity is not None:
-        path = _file(identity, prompts, model_config, config, made.plan)
+        path = _file(identity, prompts, model_config, config, made.plan, processes=processes)
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = (json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in made.answers)
         write_atomically(path, "".join(rows))
-    return Answers(made.answers, len(made.answers))
+    return Answers(made.answers, len(made.answers), peaks)
 
 
 def model_identity(source: Path | str, revision: str | None) -> str | None:
@@ -78,7 +100,15 @@ def model_identity(source: Path | str, revision: str | None) -> str | None:
     return None if commit is None else f"{source}@{commit}"
 
 
-def _file(identity: str, prompts: Sequence[list[int]], model: ModelConfig, config: EvaluateConfig, made: Plan) -> Path:
+def _file(
+    identity: str,
+    prompts: Sequence[list[int]],
+    model: ModelConfig,
+    config: EvaluateConfig,
+    made: Plan,
+    *,
+    processes: int,
+) -> Path:
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
     decides = {
         "model": identity,
@@ -91,6 +121,8 @@ def _file(identity: str, prompts: Sequence[list[int]], model: ModelConfig, confi
         "device": gpu,
         "versions": [torch.__version__, transformers.__version__],
     }
+    if processes > 1:  # which puts other questions into a batch
+        decides["processes"] = processes
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return answers_file().parent / "models" / f"{key}.jsonl"
 

@@ -10,17 +10,23 @@ from pathlib import Path
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tradewind.files import sha256_of, write_atomically
+from tradewind.training.world import ALONE, World
 
 log = logging.getLogger("tradewind")
 _MANIFEST = "verified.json"
 
 
 class VerifyCheckpoints(TrainerCallback):
-    """Writes the manifest of each checkpoint once the trainer has saved all of it."""
+    """Writes the manifest of each checkpoint once the trainer has saved all of it, in every process."""
+
+    def __init__(self, world: World = ALONE) -> None:
+        self.world = world
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: object) -> None:
         """Called by the trainer after model, optimizer, scheduler and random states are on disk."""
-        mark_verified(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
+        self.world.wait()  # each process leaves its random states there
+        if self.world.is_first:
+            mark_verified(Path(str(args.output_dir)) / f"checkpoint-{state.global_step}")
 
 
 def mark_verified(checkpoint: Path) -> None:

@@ -22,7 +22,7 @@ def computing(model: PreTrainedModel | PeftModel, plan: Plan) -> Iterator[None]:
     with ExitStack() as ways:
         if plan.torch_compile:  # a layer's operations are merged anyway then, and better than by hand
             ways.enter_context(compiled_layers(model))
-        else:
+        elif not plan.sharded:  # whose weights are put together by the modules' own way through
             ways.enter_context(one_lora_operation(model))
             ways.enter_context(one_norm_operation(model))
         if plan.row_attention:

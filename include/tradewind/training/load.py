@@ -35,8 +35,12 @@ def load_tokenizer(source: Path | str, revision: str | None = None) -> PreTraine
     return tokenizer
 
 
-def load_model(source: Path | str, config: ModelConfig) -> PreTrainedModel:
-    """The weights, in the recipe's dtype, on the GPU where there is one.
+def load_model(source: Path | str, config: ModelConfig, device: str | None = None) -> PreTrainedModel:
+    """The weights, in the recipe's dtype.
+
+    Args:
+        source: the model's folder or hub name.
+        device: where they go; None: on the GPU where there is one.
 
     Raises:
         UserError: they cannot be had, are damaged, or the model is gated.
@@ -53,7 +57,7 @@ def load_model(source: Path | str, config: ModelConfig) -> PreTrainedModel:
         )
     except (OSError, ValueError, SafetensorError, json.JSONDecodeError) as error:
         raise _unavailable(source, error) from error
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def _quiet_bars() -> None:

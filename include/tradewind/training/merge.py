@@ -57,7 +57,7 @@ def save_trained(
         merged.generation_config.eos_token_id = stop_ids(tokenizer)
     merged.save_pretrained(work / "model")
     tokenizer.save_pretrained(work / "model")
-    saved = load_model(work / "model", config)
+    saved = load_model(work / "model", config, merged.device.type)
     return compare(before, after_training, saved)
 
 

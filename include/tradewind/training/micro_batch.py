@@ -23,25 +23,35 @@ class MicroBatch:
     why: str
 
 
-def choose_micro_batch(model: PreTrainedModel, longest: int, config: TrainingConfig) -> MicroBatch:
-    """As many examples of `longest` tokens as free memory holds; they divide those of a step.
+def choose_micro_batch(
+    model: PreTrainedModel, longest: int, config: TrainingConfig, processes: int = 1, *, sharded: bool = False
+) -> MicroBatch:
+    """As many examples of `longest` tokens as free memory holds; they divide those of a process's share of a step.
+
+    Args:
+        processes: that share a step's examples evenly.
+        sharded: the model does not fit one GPU, and can only be tried by all of them together.
 
     Raises:
-        UserError: `micro_batch_size` is stated and does not divide them.
+        UserError: the processes do not divide the examples of a step, or a stated `micro_batch_size` not their shares.
     """
-    step = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    step = share_of_step(config, processes)
     checkpointing = config.gradient_checkpointing is True
     if config.micro_batch_size != "auto":
         if step % config.micro_batch_size:
             raise UserError(
                 f"micro_batch_size: {config.micro_batch_size} does not divide the {step} examples of a step "
-                "(per_device_train_batch_size x gradient_accumulation_steps); "
+                f"(per_device_train_batch_size x gradient_accumulation_steps{_among(processes)}); "
                 f"say {_divisor(step, config.micro_batch_size)}"
             )
         return MicroBatch(config.micro_batch_size, checkpointing, "the recipe says so")
     if checkpointing:  # what is kept then is little, and no forward pass without it may fit
-        return MicroBatch(config.per_device_train_batch_size, True, "gradient checkpointing is on")
-    room = _SHARE * free_bytes(model.device) - logits_bytes(model.config.get_text_config().vocab_size)
+        size = _divisor(step, config.per_device_train_batch_size)
+        return MicroBatch(size, True, "gradient checkpointing is on")
+    if sharded:
+        return MicroBatch(1, config.gradient_checkpointing == "auto", "the weights are shared out among the GPUs")
+    alone = 1 if model.device.type == "cuda" else processes  # which share a machine's memory
+    room = _SHARE * free_bytes(model.device) / alone - logits_bytes(model.config.get_text_config().vocab_size)
     try:
         each = kept_for_backward(model, longest)
     except OUT_OF_MEMORY as error:
@@ -54,6 +64,21 @@ def choose_micro_batch(model: PreTrainedModel, longest: int, config: TrainingCon
     if fitting < 1 and config.gradient_checkpointing == "auto":
         return MicroBatch(1, True, f"{measured}: activations are computed twice")
     return MicroBatch(_divisor(step, max(fitting, 1)), False, measured)
+
+
+def share_of_step(config: TrainingConfig, processes: int) -> int:
+    """How many of a step's examples each process has; UserError where they cannot have equally many."""
+    step = config.per_device_train_batch_size * config.gradient_accumulation_steps
+    if step % processes:
+        raise UserError(
+            f"{processes} processes cannot share the {step} examples of a step (per_device_train_batch_size x "
+            f"gradient_accumulation_steps) evenly; take {_divisor(step, processes)} GPUs, or change the step"
+        )
+    return step // processes
+
+
+def _among(processes: int) -> str:
+    return "" if processes == 1 else f", shared by {processes} processes"
 
 
 def _divisor(step: int, at_most: int) -> int:

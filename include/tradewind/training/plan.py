@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from peft import PeftModel
 from transformers import PreTrainedModel
@@ -18,7 +18,7 @@ from tradewind.config import TrainingConfig
 from tradewind.files import write_atomically
 from tradewind.training.backbone import causal_model
 from tradewind.training.frozen_weights import can_be_narrow
-from tradewind.training.micro_batch import choose_micro_batch
+from tradewind.training.micro_batch import choose_micro_batch, share_of_step
 from tradewind.training.precision import choose_bfloat16, training_flops
 
 log = logging.getLogger("tradewind")
@@ -50,6 +50,10 @@ class Plan:
     """Whether frozen weights are narrow meanwhile, as with LoRA in bfloat16 on a CPU."""
     answer_loss: bool
     """Whether logits are computed by `AnswerCrossEntropy`, else by TRL's head."""
+    processes: int = 1
+    """That share a step's examples evenly."""
+    sharded: bool = False
+    """Whether the weights are shared out among them as well (FSDP), as they do not fit one GPU."""
 
 
 def plan_training(
@@ -58,49 +62,65 @@ def plan_training(
     rows: Sequence[dict[str, list[int]]],
     config: TrainingConfig,
     kept: Path,
+    *,
+    processes: int = 1,
+    sharded: bool = False,
 ) -> Plan:
     """Choose, tell the log what and why, and keep it in the file `kept`; what is kept there already is taken over.
 
-    A training that is resumed must compute as it began.
+    A training that is resumed must compute as it began; only how its steps' examples are divided may change, where it
+    goes on in another number of processes.
 
     Args:
         name: the stage's, for the log.
         rows: `input_ids` of the training.
+        processes: that share a step's examples evenly.
+        sharded: see `Plan`.
+
+    Raises:
+        UserError: the processes do not divide the examples of a step, or `micro_batch_size` does not.
     """
-    if kept.exists():
-        return Plan(**json.loads(kept.read_text(encoding="utf-8")))
+    before = Plan(**json.loads(kept.read_text(encoding="utf-8"))) if kept.exists() else None
+    if before is not None and (before.processes, before.sharded) == (processes, sharded):
+        return before
     lengths = sorted(len(row["input_ids"]) for row in rows)
     flops = training_flops(model, math.ceil(sum(lengths) * config.num_train_epochs))
     row, why_row = _choose_row(model, config)
     longest = config.max_length if row == "packed" else lengths[-1]
-    micro = choose_micro_batch(model, longest, config)
+    micro = choose_micro_batch(model, longest, config, processes, sharded=sharded)
+    share = share_of_step(config, processes)
+    log.info("%s: %d of a step's %d examples at once%s: %s", name, micro.size, share * processes,
+             "" if processes == 1 else f" in each of {processes} processes", micro.why)  # fmt: skip
+    divided: dict[str, Any] = {
+        "micro_batch_size": micro.size, "gradient_accumulation_steps": share // micro.size,
+        "gradient_checkpointing": micro.gradient_checkpointing, "processes": processes, "sharded": sharded,
+    }  # fmt: skip
+    if before is not None:
+        return _keep(replace(before, **divided), kept)
     bf16, why_bf16 = choose_bfloat16(model, lengths[len(lengths) // 2], micro.size, flops, config)
     compiling, why_compiling = _choose_compiling(model, flops, config)
-    step = config.per_device_train_batch_size * config.gradient_accumulation_steps
     plan = Plan(
-        micro_batch_size=micro.size,
-        gradient_accumulation_steps=step // micro.size,
+        **divided,
         packing=row == "packed",
         padding_free=row == "without padding",
         row_attention=row != "padded" and _takes_row_attention(model),
-        gradient_checkpointing=micro.gradient_checkpointing,
         bf16=bf16,
         torch_compile=compiling,
         optim="adamw_torch_fused" if config.optim == "auto" else config.optim,
         narrows_frozen_weights=bf16 and can_be_narrow(model),
-        answer_loss=config.loss_type == "auto" and model.device.type == "cpu" and not _is_distributed(),
+        # By TRL's own head the processes talk to each other at each batch: none could compute smaller ones.
+        answer_loss=config.loss_type == "auto" and not sharded and (model.device.type == "cpu" or processes > 1),
     )
-    log.info("%s: %d of a step's %d examples at once: %s", name, micro.size, step, micro.why)
     log.info("%s: %s: %s", name, "bfloat16" if bf16 else "float32", why_bf16)
     log.info("%s: rows %s: %s", name, row, why_row)
     log.info("%s: %s: %s", name, "compiled" if compiling else "not compiled", why_compiling)
+    return _keep(plan, kept)
+
+
+def _keep(plan: Plan, kept: Path) -> Plan:
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(kept, json.dumps(asdict(plan), indent=1))
     return plan
-
-
-def _is_distributed() -> bool:
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def _choose_row(model: PreTrainedModel, config: TrainingConfig) -> tuple[str, str]:

@@ -23,7 +23,9 @@ from tradewind.training.computing import computing
 from tradewind.training.plan import Plan, plan_training
 from tradewind.training.progress_file import ProgressFile
 from tradewind.training.progress_lines import ProgressLines
+from tradewind.training.sharding import choose_sharding, fsdp_arguments
 from tradewind.training.trainer import AnswerTrainer
+from tradewind.training.world import ALONE, World
 
 log = logging.getLogger("tradewind")
 
@@ -36,6 +38,9 @@ def train(
     config: TrainingConfig,
     seed: int,
     work: Path,
+    *,
+    world: World = ALONE,
+    save_to: Path | None = None,
 ) -> tuple[PreTrainedModel | PeftModel, dict[str, Any]]:
     """Train on tokenised rows; go on from the newest verified checkpoint in `work` if there is one.
 
@@ -44,6 +49,8 @@ def train(
         rows: `input_ids` and `labels`, none longer than `config.max_length`.
         work: checkpoints go to `work/checkpoints`, the loss curve to `work/log.jsonl`, and while the training
             goes on, how far it is to `work/progress.json`.
+        world: the processes that train together; each calls this, and the first writes.
+        save_to: where the trained weights go, an adapter or the whole model; None: nowhere.
 
     Returns:
         The trained model (with LoRA, the unmerged PEFT model) and its metrics: `steps`, `loss`, `train_seconds`, of
@@ -53,25 +60,36 @@ def train(
     set_seed(seed)
     if config.lora is not None:
         model = with_adapter(model, config.lora)
-    plan = plan_training(name, model, rows, config, work / "plan.json")
+    sharded = world.agree(lambda: choose_sharding(name, model, config, world))
+    if world.size > 1 and not sharded:
+        model.to(world.torch_device)
+    plan = world.agree(
+        lambda: plan_training(name, model, rows, config, work / "plan.json", processes=world.size, sharded=sharded)
+    )
     trainer = AnswerTrainer(
         model=model,
         args=_arguments(config, plan, seed, work / "checkpoints"),
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        callbacks=[VerifyCheckpoints(), ProgressLines(name), ProgressFile(name, work)],
+        callbacks=[VerifyCheckpoints(world), *([ProgressLines(name), ProgressFile(name, work)] * world.is_first)],
         plan=plan,
+        world=world,
         group_by_length=config.group_by_length and not (plan.packing or plan.padding_free),
     )
     trainer.remove_callback(PrinterCallback)
-    checkpoint = newest_verified(work / "checkpoints")
+    if world.size > 1:
+        torch.manual_seed(seed + world.rank)  # else each would leave out the same by dropout
+    checkpoint = world.agree(lambda: newest_verified(work / "checkpoints"))
     if checkpoint:
         log.info("%s: resume from %s", name, checkpoint.name)
     began = time.monotonic()
     with computing(trainer.model, plan):
         outcome = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     curve = [entry for entry in trainer.state.log_history if "loss" in entry]
-    write_jsonl(work / "log.jsonl", curve)
+    if world.is_first:
+        write_jsonl(work / "log.jsonl", curve)
+    if save_to is not None:
+        trainer.save_model(str(save_to))
     metrics = {
         "steps": trainer.state.global_step,
         "loss": round(outcome.training_loss, 6),
@@ -102,6 +120,7 @@ def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) 
         "group_by_length",
         "report_to",
         "loss_type",
+        "fsdp",
         "per_device_train_batch_size",
     }
     shared = config.model_dump(exclude=elsewhere | asdict(plan).keys() | {"push_to_hub", "hub_model_id"})
@@ -118,6 +137,7 @@ def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) 
         optim=plan.optim,
         bf16=plan.bf16,
         use_cpu=not torch.cuda.is_available(),  # else bf16 is refused there
+        **(fsdp_arguments() if plan.sharded else {}),
         torch_compile=False,  # by `compiled_layers`: the whole model would be compiled anew for each length
         save_strategy="steps",
         seed=seed,

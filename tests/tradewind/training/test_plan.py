@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 
 from tradewind.config import ModelConfig, TrainingConfig
+from tradewind.errors import UserError
 from tradewind.models import locate
 from tradewind.training import attention, plan, precision
 from tradewind.training.attention import choose_attention
@@ -97,11 +99,30 @@ def test_packed_rows_are_kept_apart_as_a_step_s_row_is(adapted: PeftModel, tmp_p
     assert not any([padded.packing, padded.padding_free, padded.row_attention])
 
 
-def test_several_processes_take_trls_loss_which_they_synchronise(
-    adapted: PeftModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert not plan_training("finetune", adapted, ROWS, TrainingConfig(), tmp_path / "plan.json").answer_loss
+def test_several_processes_share_the_examples_of_a_step(adapted: PeftModel, tmp_path: Path) -> None:
+    found = plan_training("finetune", adapted, ROWS, TrainingConfig(), tmp_path / "plan.json", processes=4)
+    assert (found.micro_batch_size, found.gradient_accumulation_steps, found.processes) == (2, 1, 4)
+    assert found.answer_loss
+    with pytest.raises(UserError, match=r"3 processes cannot share the 8 examples .* evenly; take 2 GPUs, or change"):
+        plan_training("finetune", adapted, ROWS, TrainingConfig(), tmp_path / "another.json", processes=3)
+    assert not (tmp_path / "another.json").exists()
+
+
+def test_resumed_by_another_number_of_processes_only_the_division_is_new(adapted: PeftModel, tmp_path: Path) -> None:
+    first = plan_training("finetune", adapted, ROWS, TrainingConfig(bf16=True), tmp_path / "plan.json")
+    wide = TrainingConfig(bf16=False)
+    again = plan_training("finetune", adapted, ROWS, wide, tmp_path / "plan.json", processes=2)
+    assert again == replace(first, micro_batch_size=4, processes=2)
+    assert plan_training("finetune", adapted, ROWS, wide, tmp_path / "plan.json", processes=2) == again
+
+
+def test_a_model_that_is_shared_out_is_computed_the_way_all_follow(adapted: PeftModel, tmp_path: Path) -> None:
+    found = plan_training(
+        "finetune", adapted, ROWS, TrainingConfig(), tmp_path / "plan.json", processes=2, sharded=True
+    )
+    assert (found.micro_batch_size, found.gradient_accumulation_steps) == (1, 4)
+    assert found.gradient_checkpointing
+    assert not found.answer_loss
 
 
 @pytest.mark.parametrize(

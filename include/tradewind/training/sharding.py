@@ -1,0 +1,76 @@
+"""Whether a model's weights are shared out among the GPUs (FSDP), and whether the stack did what was asked of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from tradewind.config import TrainingConfig
+from tradewind.errors import UserError
+from tradewind.training.world import World
+
+log = logging.getLogger("tradewind")
+_SHARE = 0.8
+"""Of a GPU's memory, for weights, gradients and the optimizer's state; activations take the rest."""
+_COPIES = 3
+"""Of a trained weight, beside itself: its gradient, and Adam's two means."""
+
+
+def choose_sharding(name: str, model: PreTrainedModel | PeftModel, config: TrainingConfig, world: World) -> bool:
+    """Whether the processes share the weights out, as the recipe says or as one GPU's memory has no room for them."""
+    if world.size == 1:
+        return False
+    if config.fsdp != "auto":
+        return config.fsdp
+    if world.device != "cuda":
+        return False
+    room = int(torch.cuda.get_device_properties(world.torch_device).total_memory * _SHARE)
+    needed = training_bytes(model)
+    sharded = needed > room
+    log.info("%s: %s: weights, gradients and optimizer take %.1f of %.1f GiB", name,
+             "weights shared out among the GPUs (FSDP)" if sharded else "the whole model on each GPU (DDP)",
+             needed / 2**30, room / 2**30)  # fmt: skip
+    return sharded
+
+
+def training_bytes(model: PreTrainedModel | PeftModel) -> int:
+    """What a training holds from its first step to its last, beside activations."""
+    return sum(parameter.nbytes * (1 + _COPIES * parameter.requires_grad) for parameter in model.parameters())
+
+
+def fsdp_arguments() -> dict[str, Any]:
+    """Of transformers' `TrainingArguments`: each decoder layer is put together when it is computed."""
+    return {"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}}
+
+
+def check_world(accelerator: Accelerator, world: World, *, sharded: bool) -> None:
+    """That accelerate distributes as it was asked to: it falls back in silence, each process then training alone.
+
+    Raises:
+        UserError: it does not.
+    """
+    if world.size == 1:
+        return
+    wanted = (
+        DistributedType.FSDP
+        if sharded
+        else {"cuda": DistributedType.MULTI_GPU}.get(str(world.device), DistributedType.MULTI_CPU)
+    )
+    device = accelerator.device if accelerator.device.type == "cuda" else torch.device(accelerator.device.type)
+    asked = (world.size, world.rank, wanted, world.torch_device)
+    found = (accelerator.num_processes, accelerator.process_index, accelerator.distributed_type, device)
+    if asked != found:
+        mend = (
+            "set fsdp: auto, or train on GPUs" if sharded else "this accelerate does not suit; install the locked one"
+        )
+        raise UserError(f"asked for {_told(*asked)}, accelerate made {_told(*found)}: {mend}")
+
+
+def _told(size: int, rank: int, kind: Any, device: torch.device) -> str:
+    return f"process {rank} of {size} by {kind.value} on {device}"
