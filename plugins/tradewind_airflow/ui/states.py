@@ -22,6 +22,8 @@ _BY_OPERATOR = {
     "GemmaFinetuneOperator": "finetune",
     "GemmaTrialOperator": "finetune",
     "QAConversionOperator": "prepare",
+    "RayAdaptOperator": "adapt",
+    "RayFinetuneOperator": "finetune",
     "RegisterModelOperator": "register",
     "ReportOperator": "report",
 }

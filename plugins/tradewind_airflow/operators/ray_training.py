@@ -1,0 +1,277 @@
+"""A training as a job of a Ray cluster."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+
+from tradewind.config import RunConfig
+from tradewind.errors import UserError
+from tradewind.results import StageResult
+from tradewind.run_dir import RunDir
+from tradewind.shard import WHOLE
+from tradewind_airflow import macros
+from tradewind_airflow.asked import Asked
+from tradewind_airflow.begun import begin
+from tradewind_airflow.child import command_line
+from tradewind_airflow.containers.claim import Claim
+from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.containers.retry import has_retry, retry_follows
+from tradewind_airflow.finished import finished_result
+from tradewind_airflow.ray_jobs.cluster import RayCluster
+from tradewind_airflow.ray_jobs.ray_job import RayJob
+from tradewind_airflow.ray_jobs.submission import check_env, for_cluster, job_name, job_request, on_cluster
+from tradewind_airflow.skipped import skipped_stages
+from tradewind_airflow.stage_task import forget_id, log_line, write_config
+from tradewind_airflow.standing import standing_or_made
+from tradewind_airflow.stop_request import StopRequest
+from tradewind_airflow.told import told
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_RESULT_LIMIT = 60.0
+"""Seconds in which a shared folder shows this worker what another node has written."""
+
+
+class RayTrainingOperator(ResumableJobMixin, BaseOperator):
+    """Run `adapt` or `finetune` as a job of a Ray cluster that is there already.
+
+    The run's folder lies on storage that its nodes and this worker share; the task's XCom is the `StageResult`
+    read from there.
+
+    The job outlives the loss of this worker: the retry finds and follows it, by a submission id that is the same
+    for all tries. It ends when the task is cleared, marked otherwise, or timed out. Ray itself decides which GPUs
+    it gets: Tradewind's leases and Airflow's GPU pool do not count here.
+
+    Args:
+        stage: `adapt` or `finetune`.
+        recipe: name or path of a recipe (templated).
+        data: folder of documents, or `embedded:en` (templated).
+        seed: seed of split, training and bootstrap (templated).
+        overrides: settings that differ from the recipe's, by dotted key (templated).
+        run_dir: the run's folder (templated); all stages of a run share it.
+        ray_conn_id: a connection: host and port of the cluster's dashboard, and as password the cluster's token.
+        paths: for shared folders that the cluster's nodes name otherwise than this worker: its name, and theirs.
+        python: the nodes' Python that has `tradewind[train]`, of this worker's version.
+        env: environment variables of the job, which Ray shows to whoever sees its dashboard (templated).
+        entrypoint_num_cpus: cores of the node where the job's own process runs, 0: it takes none from others.
+        entrypoint_num_gpus: GPUs of that process.
+        entrypoint_memory: bytes of memory of that process, which merges the trained adapter.
+        entrypoint_resources: custom resources that say on which node it runs.
+    """
+
+    template_fields: Sequence[str] = ("recipe", "data", "seed", "overrides", "run_dir", "ray_conn_id", "paths", "env")
+    external_id_key = "tradewind_ray_job"
+
+    def __init__(
+        self,
+        *,
+        stage: Literal["adapt", "finetune"],
+        recipe: str = "{{ params.recipe }}",
+        data: str = "{{ params.data }}",
+        seed: str | int = "{{ params.seed }}",
+        overrides: Mapping[str, Any] | None = None,
+        run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
+        ray_conn_id: str = "ray_default",
+        paths: Mapping[str, str] | None = None,
+        python: str = "python",
+        env: Mapping[str, str] | None = None,
+        entrypoint_num_cpus: float | None = None,
+        entrypoint_num_gpus: float | None = None,
+        entrypoint_memory: int | None = None,
+        entrypoint_resources: Mapping[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if stage not in ("adapt", "finetune"):
+            raise ValueError(f"stage {stage!r}: only the trainings, adapt and finetune, run on a Ray cluster")
+        if relative := [name for pair in (paths or {}).items() for name in pair if not name.startswith("/")]:
+            raise ValueError(f"paths: {relative[0]!r} is no folder named from the root")
+        check_env(env or {})
+        if "trigger_rule" not in {*kwargs, *(kwargs.get("default_args") or {})}:
+            kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
+        super().__init__(**kwargs)
+        self.stage = stage
+        self.recipe = recipe
+        self.data = data
+        self.seed = seed
+        self.overrides = dict(overrides or {})
+        self.run_dir = run_dir
+        self.ray_conn_id = ray_conn_id
+        self.paths = dict(paths or {})
+        self.python = python
+        self.env = dict(env or {})
+        stated = {
+            "entrypoint_num_cpus": entrypoint_num_cpus,
+            "entrypoint_num_gpus": entrypoint_num_gpus,
+            "entrypoint_memory": entrypoint_memory,
+            "entrypoint_resources": dict(entrypoint_resources or {}),
+        }
+        self.own_resources = {name: value for name, value in stated.items() if value}
+        self._stop = StopRequest()
+        self._job: RayJob | None = None
+        self._finished_try = ""
+        self._ti: Any = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the stage to its end and return its published result.
+
+        Raises:
+            AirflowFailException: a fault that no retry can mend, named in one line.
+            AirflowException: the stage ended otherwise without a result; a retry resumes it.
+            AirflowSkipException: the recipe turned the stage off, or the run leaves it out.
+        """
+        self._ti = context["ti"]
+        self._stop = StopRequest()
+        identity = Identity.of(context)
+        run_dir = RunDir(Path(self.run_dir))
+        with told(run_dir.path):
+            asked = Asked.of(
+                run_dir, identity.job_id, recipe=self.recipe, data=self.data, seed=self.seed, overrides=self.overrides
+            )
+            lost = begin(run_dir, self.stage, identity)
+            result = standing_or_made(
+                self.stage, asked, run_dir, identity, shard=WHOLE, models=Path(macros.models_dir(identity.dag_id)),
+                skipped=skipped_stages(context, run_dir), code=self._code, lost=lost,
+                make=lambda: self._made(asked.config, run_dir, identity, context, lost=lost),
+            )  # fmt: skip
+        if result.status == "skipped":
+            raise AirflowSkipException(result.reason)
+        return result.model_dump(mode="json")
+
+    def on_kill(self) -> None:
+        """Stop the job with its task: marked failed or skipped, cleared, or timed out.
+
+        Airflow calls this as well when only the worker is told to end. The job is then left to the retry.
+
+        Raises:
+            AirflowException: the job was left; ends `execute` where this runs in a signal's handler.
+        """
+        self._stop.requested = True
+        timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
+        if self._job is not None and self._job.stop(lambda: not timed_out and retry_follows(self._ti)):
+            raise AirflowException(f"{self.task_id}: the worker is ending; the Ray job goes on and a retry follows it")
+
+    def submit_job(self, context: Context) -> str:
+        """Submit the job, or take over an earlier try's; ResumableJobMixin keeps the id that this returns."""
+        del context
+        return self._running_job.submit()
+
+    def get_job_status(self, external_id: Any, context: Context) -> str:
+        """`running`, `succeeded`, `failed` or `gone`."""
+        del context
+        return self._running_job.status(str(external_id))
+
+    def is_job_active(self, status: str) -> bool:
+        """Whether a retry follows this job: also one that ended well, for the rest of its log."""
+        return status in ("running", "succeeded")
+
+    def is_job_succeeded(self, status: str) -> bool:
+        """No job is left at once: see `is_job_active`."""
+        del status
+        return False
+
+    def poll_until_complete(self, external_id: Any, context: Context) -> None:
+        """Pass on the job's log until its end; raise where that was no success."""
+        self._finished_try = self._running_job.follow(str(external_id))
+        self._job = None  # what comes to its end now has no job that a signal should stop or leave
+        forget_id(self.log, context.get("task_state_store"), self.external_id_key)
+
+    def get_job_result(self, external_id: Any, context: Context) -> None:
+        """Nothing: the result is read from the run's folder, whichever way the job came to its end."""
+        del external_id, context
+
+    @property
+    def _running_job(self) -> RayJob:
+        if self._job is None:
+            raise RuntimeError("a Ray job is asked for outside of execute")
+        return self._job
+
+    def _code(self) -> str:
+        """By what the stage is made: the cluster's nodes have this worker's version of the package."""
+        from tradewind.reuse.code import package_digest
+
+        return package_digest()
+
+    def _made(
+        self, config: RunConfig, run_dir: RunDir, identity: Identity, context: Context, *, lost: str
+    ) -> StageResult:
+        cluster = RayCluster.of_connection(self.ray_conn_id)
+        if lost:
+            self.log.info("try %s has published its result already", lost)
+            self._finished_try = lost
+        else:
+            cluster.check()
+            self._run_job(cluster, config, run_dir, identity, context)
+        return self._result(run_dir, identity)
+
+    def _run_job(
+        self, cluster: RayCluster, config: RunConfig, run_dir: RunDir, identity: Identity, context: Context
+    ) -> None:
+        from tradewind_airflow.containers.launch import in_container
+
+        config_file = write_config(run_dir, self.stage, for_cluster(in_container(config), self.paths))
+        there = {path: Path(on_cluster(path, self.paths)) for path in (config_file, run_dir.path)}
+        command = [self.python, "-m", "tradewind", *command_line(
+            self.stage, there[config_file], there[run_dir.path], (), WHOLE
+        )]  # fmt: skip
+        self._job = job = RayJob(
+            cluster,
+            identity,
+            job_name(identity, str(there[run_dir.path])),
+            Claim(run_dir.path, self.stage, identity.owner),
+            request=lambda submitted: job_request(
+                submitted, identity, command, env=self.env, resources=self.own_resources
+            ),
+            on_line=lambda line: log_line(self.log, line),
+            stop=self._stop,
+        )
+        try:
+            job.claim()
+            job.clear_others()
+            self.execute_resumable(context)
+        except AirflowFailException:
+            raise
+        except Exception:
+            if not self._stop.requested and not has_retry(self._ti):
+                job.stop(lambda: False)  # nobody would follow it
+            raise
+        finally:
+            job.finish()
+
+    def _result(self, run_dir: RunDir, identity: Identity) -> StageResult:
+        """What the job published, as soon as the shared folder shows it here."""
+        deadline = time.monotonic() + _RESULT_LIMIT
+        while True:
+            try:
+                return finished_result(
+                    run_dir, self.stage, self.stage, job_id=identity.job_id, task_id=self._finished_try
+                )
+            except UserError as error:
+                if time.monotonic() < deadline and not self._stop.wait(1.0):
+                    continue
+                raise UserError(
+                    f"{error}; the Ray job ended well: is {run_dir.path} on storage that the cluster shares, and does "
+                    "`paths` say how its nodes name it?"
+                ) from error
+
+
+class RayAdaptOperator(RayTrainingOperator):
+    """Domain-adaptive pretraining on a Ray cluster; publishes `adapt/model`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(stage="adapt", **kwargs)
+
+
+class RayFinetuneOperator(RayTrainingOperator):
+    """LoRA fine-tuning on a Ray cluster; publishes `finetune/adapter` and `finetune/model`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(stage="finetune", **kwargs)

@@ -1,0 +1,84 @@
+"""A task's Ray job has one name for all tries, tells no secret, and names folders as the cluster's nodes do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tradewind.recipes import resolve
+from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.operators.ray_training import RayFinetuneOperator, RayTrainingOperator
+from tradewind_airflow.ray_jobs.submission import for_cluster, job_name, job_request, on_cluster, parsed, submission_id
+
+FIRST = Identity("trade_qa/manual__2026-11-22T02:00:00+00:00", "finetune/1", 0, "owner")
+SECOND = Identity(FIRST.job_id, "finetune/2", 0, "another")
+PATHS = {"/srv": "/mnt/all", "/srv/runs": "/mnt/runs"}
+
+
+def test_all_tries_of_a_task_have_one_name() -> None:
+    assert job_name(FIRST, "/runs/a") == job_name(SECOND, "/runs/a")
+
+
+@pytest.mark.parametrize(
+    ("other", "run_dir"),
+    [
+        (FIRST, "/runs/b"),
+        (Identity("trade_qa/manual__2", "finetune/1", 0, "o"), "/runs/a"),
+        (Identity(FIRST.job_id, "finetune[1]/1", 0, "o"), "/runs/a"),
+    ],
+)
+def test_another_task_has_another_name(other: Identity, run_dir: str) -> None:
+    assert job_name(other, run_dir) != job_name(FIRST, "/runs/a")
+
+
+def test_an_id_is_read_as_it_was_made() -> None:
+    name = job_name(FIRST, "/runs/a")
+    assert parsed(name, submission_id(name, 3, 12)) == (3, 12)
+    for foreign in ("raysubmit_1", name, f"{name}-1", f"{name}x-1-1", f"{name}-1-1-1", f"{name}-1-a"):
+        assert parsed(name, foreign) is None
+
+
+def test_arguments_reach_the_cluster_s_shell_as_they_are() -> None:
+    request = job_request("id", FIRST, ["python", "/runs/a b;$(x)"], env={}, resources={"entrypoint_num_cpus": 2})
+    assert request["entrypoint"] == "exec python '/runs/a b;$(x)'"
+    assert request["entrypoint_num_cpus"] == 2
+    assert request["runtime_env"]["env_vars"]["TRADEWIND_TASK_ID"] == "finetune/1"
+    json.dumps(request)
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"),
+    [("/srv/runs/x", "/mnt/runs/x"), ("/srv/runs", "/mnt/runs"), ("/srv/data", "/mnt/all/data"), ("/srvx", "/srvx")],
+)
+def test_a_folder_is_named_by_the_longest_that_holds_it(own: str, theirs: str) -> None:
+    assert on_cluster(Path(own), PATHS) == theirs
+
+
+def test_a_configuration_names_the_cluster_s_folders() -> None:
+    config = resolve("tiny", "embedded:en", 1, {"model.model_name_or_path": "/srv/models/gemma"})
+    found = for_cluster(config, PATHS)
+    assert found.model.model_name_or_path == "/mnt/all/models/gemma"
+    assert (found.data_dir, found.evaluate.encoder) == (config.data_dir, config.evaluate.encoder)
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "api_key", "DB_PASSWORD", "MY_TOKEN_2"])
+def test_a_secret_is_no_variable_of_a_job(name: str) -> None:
+    with pytest.raises(TypeError, match="dashboard") as caught:
+        RayFinetuneOperator(task_id="finetune", env={name: "hf_1234567890"})
+    assert "hf_1234567890" not in str(caught.value)
+
+
+def test_what_is_no_secret_may_be_one() -> None:
+    assert RayFinetuneOperator(task_id="finetune", env={"TOKENIZERS_PARALLELISM": "false", "KEYBOARD": "us"}).env
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"stage": "evaluate"}, "only the trainings"), ({"stage": "adapt", "paths": {"/a": "b"}}, "'b' is no folder")],
+)
+def test_wrong_arguments_are_told_as_the_dag_is_read(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        RayTrainingOperator(task_id="t", **wrong)
