@@ -120,7 +120,8 @@ def finished_run(
     compared = {} if champion is None else {CHAMPION_INPUT: Artifact.of(champion.model, champion.path)}
     scores = gain_of(gain, "base", *(["champion"] if champion else []))
     answers = {"base": "a", "tuned": "a" if same_answers else "b"}
-    write_jsonl(run.published("evaluate") / "predictions.jsonl", [{"answers": answers}] * N)
+    rows = [{"id": f"i{at}", "kind": KINDS[at % 3], "question": f"q{at}?", "answers": answers} for at in range(N)]
+    write_jsonl(run.published("evaluate") / "predictions.jsonl", rows)
     write_atomically(run.published("evaluate") / "scores.json", scores.model_dump_json())
     found |= publish("evaluate", ["predictions.jsonl", "scores.json"], found | compared)
 

@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--out", type=Path, required=True, help="folder to write the model to")
     build.set_defaults(command="build_base")
     _add_models(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -124,6 +125,7 @@ def _add_models(commands: Any) -> None:
         return found
 
     action("list", "all versions, the champion and how it came to be")
+    action("served", "which version is served where, and who was before")
     show = action("show", "one version")
     show.add_argument("name", nargs="?", metavar="NAME", help="such as v7; default: the champion")
     by_hand = action("promote", "make a version the champion")
@@ -133,6 +135,34 @@ def _add_models(commands: Any) -> None:
     back.add_argument("--to", metavar="NAME", help="another version than that")
     for moving in (by_hand, back):
         moving.add_argument("--why", default="by hand", metavar="TEXT", help="for the history")
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve a trained model behind an OpenAI-compatible address",
+        description="Start a server for a model, have it answer ten held-out questions as the evaluation did, and only "
+        "then let clients in and hand over the alias. It ends by SIGTERM or SIGINT.",
+    )
+    serve.add_argument("target", type=Path, metavar="TARGET", help="a run, a version, or $TRADEWIND_HOME/models/DAG_ID")
+    serve.add_argument("--version", metavar="NAME", help="of models: such as v7; default: the champion")
+    serve.add_argument("--name", help="what clients write as model; default: the pipeline's")
+    serve.add_argument("--engine", choices=("transformers", "vllm", "nim"), help="default: transformers")
+    serve.add_argument("--image", help="NIM's container image")
+    serve.add_argument("--host", help="address to listen on; default: 127.0.0.1")
+    serve.add_argument("--port", help="default: 8000; 0: a free one")
+    serve.add_argument("--url", help="what clients call it, for the alias; default: http://HOST:PORT/v1")
+    serve.add_argument("--gpu", action="append", default=[], metavar="ID", help="hold this GPU; may be repeated")
+    serve.add_argument("--lease-dir", type=Path, help="folder of the GPUs' lock files; needed with --gpu")
+    serve.add_argument("--timeout", metavar="SECONDS", help="to be healthy, and for each answer; default: 300")
+    serve.add_argument("--stop-timeout", metavar="SECONDS", help="for requests under way at the end; default: 30")
+    serve.add_argument("--min-equal", metavar="N", help="of ten answers those that must be the evaluation's")
+    serve.add_argument("--follow", action="store_true", help="of models: serve whoever becomes champion")
+    serve.add_argument(
+        "--check", metavar="URL", help="start nothing; ask the server there, such as http://host:8000/v1"
+    )
+    serve.add_argument("--hand-over", action="store_true", help="with --check: give it the alias if it passes")
+    serve.set_defaults(command="serve")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tradewind.errors import UserError
 from tradewind.registry.promotion import promote, rollback
+from tradewind.registry.serving import served_now
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CARD
 
@@ -50,6 +51,15 @@ def _show(arguments: argparse.Namespace) -> None:
     print(f"model: {version.model}\ncard: {version.path / CARD}")
 
 
+def _served(arguments: argparse.Namespace) -> None:
+    moves = _registry(arguments).serving()
+    now = served_now(moves)
+    print(f"served: {now.version} as {now.name} at {now.url}, since {now.at}" if now else "served: none")
+    for move in moves:
+        what = f" ({move.equal}/{move.asked} answers)" if move.action == "serve" else f": {move.why}"
+        print(f"{move.at}  {move.action} {move.version} by {move.engine} at {move.url}{what}")
+
+
 def _promote(arguments: argparse.Namespace) -> None:
     registry = _registry(arguments)
     before = registry.champion_name()
@@ -74,6 +84,7 @@ def _who() -> str:
 _ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "list": _list,
     "show": _show,
+    "served": _served,
     "promote": _promote,
     "rollback": _rollback,
 }

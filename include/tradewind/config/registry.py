@@ -35,7 +35,7 @@ class RegistryConfig(Frozen):
     """Which models are kept, and where else they go."""
 
     keep: Annotated[int, Field(ge=1)] = 5
-    """The newest versions that are kept, besides the champion and the one before it."""
+    """The newest versions that are kept, besides the champion, the one before it and the one served."""
     push_to_hub: bool = False
     """Send what becomes champion to the Hugging Face hub, as a private model."""
     hub_model_id: str | None = None

@@ -31,6 +31,7 @@ from tradewind.registry.version import (
 from tradewind.reporting.contract import Report, read_report
 from tradewind.results import StageResult, folder_digest
 from tradewind.run_dir import RunDir
+from tradewind.serving.questions import SMOKE, SmokeSet
 
 
 class NothingToRegister(Exception):  # noqa: N818 - not an error: the run has no model, and its text says why
@@ -208,6 +209,8 @@ def _publish(registry: Registry, run: Run, *, who: str) -> Version:
         for name in REPORTS:
             place_file(run.report_dir / name, folder / name)
         write_atomically(folder / CONFIG, run.config.model_dump_json(indent=1))
+        smoke = SmokeSet.of(run.run_dir, run.evaluate, "tuned")
+        write_atomically(folder / SMOKE, smoke.model_dump_json(indent=1))
         Exposure.of(run.run_dir.published("prepare"), adapted=_adapted(run.finetune)).write(folder / EXPOSURE)
         model = {path: FileSum.of(folder / MODEL / path) for path in files_below(folder / MODEL)}
         if folder_digest({path: made.sha256 for path, made in model.items()}) != run.model_sha256:
@@ -215,7 +218,7 @@ def _publish(registry: Registry, run: Run, *, who: str) -> Version:
                 f"{run.run_dir.published('finetune') / MODEL}: is not what finetune published; clear finetune"
             )
         files = {f"{MODEL}/{path.as_posix()}": made for path, made in model.items()}
-        files |= {name: FileSum.of(folder / name) for name in (*REPORTS, CONFIG, EXPOSURE)}
+        files |= {name: FileSum.of(folder / name) for name in (*REPORTS, CONFIG, EXPOSURE, SMOKE)}
         difference = run.difference()
         # The gate decides, the version appears and the pointer moves while nobody else can move it: of two runs that
         # are registered at once the second is compared with the first.

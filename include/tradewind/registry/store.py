@@ -14,6 +14,7 @@ from tradewind.files import write_atomically
 from tradewind.lease import is_worked_on, registry_lock, release_work, work_lock
 from tradewind.registry.history import Action, Move, add_move, predecessor, read_moves
 from tradewind.registry.placing import sync, sync_entries
+from tradewind.registry.serving import ServingMove, add_serving, read_serving, served_now
 from tradewind.registry.version import Version
 
 _NAME = re.compile(r"v([1-9][0-9]*)")
@@ -78,6 +79,10 @@ class Registry:
     def history(self) -> list[Move]:
         """The pointer's moves, the oldest first."""
         return read_moves(self.history_file)
+
+    def serving(self) -> list[ServingMove]:
+        """The moves of the alias that says which version is served where, the oldest first."""
+        return read_serving(self.path)
 
     @contextmanager
     def making(self) -> Iterator[Path]:
@@ -151,9 +156,17 @@ class Change:
         self._intent.unlink()
         return True
 
+    def serve(self, move: ServingMove) -> bool:
+        """Note a move of the serving alias; returns False for a stop of a server that has it no more."""
+        now = served_now(self._registry.serving())
+        if move.action == "stop" and (now is None or now.server != move.server):
+            return False
+        add_serving(self._registry.path, move)
+        return True
+
     def recover(self) -> None:
         """Note a move that a killed process made but did not live to note; forget one that it did not make."""
-        for pattern in (".champion.*", ".history.jsonl.*", "..move.json.*"):
+        for pattern in (".champion.*", ".history.jsonl.*", ".serving.jsonl.*", "..move.json.*"):
             for litter in self._registry.path.glob(pattern):
                 litter.unlink()
         moves = read_moves(self._intent)
@@ -163,9 +176,11 @@ class Change:
         self._intent.unlink(missing_ok=True)
 
     def retire(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` versions, the champion and the one before it; returns their names."""
+        """Remove all but the newest `keep`, the champion, the one before it and the one served; returns their names."""
         names = self._registry.names()
+        served = served_now(self._registry.serving())
         kept = {*names[-keep:], self._registry.champion_name(), self._registry.predecessor()}
+        kept |= {served.version} if served else set()
         retired = [name for name in names if name not in kept]
         for name in retired:
             leaving = self._folder / f"{_LEAVING}{uuid.uuid4().hex}"

@@ -1,0 +1,207 @@
+"""A model behind an address: started, checked, handed over, watched, and ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tradewind.config.serve import ServeConfig
+from tradewind.errors import UserError
+from tradewind.registry.serving import ServingMove
+from tradewind.registry.store import Registry
+from tradewind.serving.engine_process import EngineProcess
+from tradewind.serving.engines import API_KEY
+from tradewind.serving.front import Front
+from tradewind.serving.smoke import NO_KEY, Passed, needed, smoke_test
+from tradewind.serving.stopped import until_stopped
+from tradewind.serving.target import Target, find_target, of_version
+
+log = logging.getLogger("tradewind")
+_POLL = 0.5
+
+
+@dataclass(frozen=True)
+class Live:
+    """An engine that passed the smoke test."""
+
+    target: Target
+    engine: EngineProcess
+    move: ServingMove
+    held: ExitStack
+    """Ends it."""
+
+
+def serve(target: Target, config: ServeConfig) -> None:
+    """Serve it until a signal comes.
+
+    Raises:
+        UserError: the port is taken, the engine is not there, never healthy, answers other text than the evaluation,
+            or died; nothing of it is left then, and the alias is where it was.
+    """
+    with until_stopped(), _service(config) as service:
+        service.take(target)
+        while True:
+            service.check_alive()
+            time.sleep(_POLL)
+
+
+def follow(models: Path, config: ServeConfig, name: str | None = None) -> None:
+    """Serve the champion of a pipeline's models, and from then on whoever becomes champion, until a signal comes.
+
+    The next one is started and checked before clients get to it; refused, it is noted in the registry, and the
+    one before goes on. On GPUs, which hold one model, the one before is ended first and comes back if need be.
+
+    Raises:
+        UserError: as `serve`, of the first one; or a server died.
+    """
+    registry = Registry(models)
+    with until_stopped(), _service(config) as service:
+        while registry.champion_name() is None:
+            service.tell_once(f"{models}: there is no champion yet; waiting for one")
+            time.sleep(_POLL)
+        service.take(find_target(models, name=name))
+        while True:
+            service.check_alive()
+            service.follow(registry, name)
+            time.sleep(_POLL)
+
+
+@contextmanager
+def _service(config: ServeConfig) -> Iterator[_Service]:
+    front = Front(config.host, config.port)
+    service = _Service(config, front)
+    try:
+        yield service
+    finally:
+        front.stop_accepting()
+        service.end()
+        front.close()
+
+
+class _Service:
+    """What stands behind the front: one engine, and for a moment the next."""
+
+    def __init__(self, config: ServeConfig, front: Front) -> None:
+        self._config, self._front = config, front
+        self._url = config.url or f"http://{config.host}:{front.port}/v1"
+        self._live: Live | None = None
+        self._refused: str | None = None
+        self._told: str | None = None
+
+    def take(self, target: Target) -> None:
+        """Start it, check it, and hand over; the one before, if any, is ended then."""
+        before, self._live = self._live, self._started(target)
+        note(self._live.target, self._live.move)
+        self._front.lead_to(self._live.engine.port)
+        served = " ".join(filter(None, (target.name, target.version)))
+        log.info("serving %s at %s", served, self._url)
+        if before is not None:
+            before.held.close()
+
+    def check_alive(self) -> None:
+        """UserError where the engine has ended."""
+        if self._live is not None:
+            self._live.engine.check_alive("while serving")
+
+    def follow(self, registry: Registry, name: str | None) -> None:
+        """Take who became champion, once."""
+        try:
+            champion = registry.champion_name()
+        except UserError as error:
+            self.tell_once(str(error))
+            return
+        live = self._live
+        if live is None or champion in (None, live.target.version):
+            self._refused = None  # who comes back after another may be mended
+        if live is None or champion in (None, live.target.version, self._refused):
+            return
+        log.info("%s is champion now", champion)
+        try:
+            target = of_version(registry, registry.version(str(champion)), name)
+            if self._config.gpus:
+                self._put_down(live)
+            self.take(target)
+        except UserError as error:
+            self._refused = champion
+            log.error("%s is not served: %s", champion, error)  # noqa: TRY400 - the one line says it
+            _note_refusal(registry, live, str(champion), str(error))
+            if self._live is None:
+                self.take(live.target)
+
+    def end(self) -> None:
+        """End the engine; the alias is given back first, as the end may be cut short."""
+        if self._live is not None:
+            live, self._live = self._live, None
+            try:
+                note(live.target, live.move.then("stop", "ended"))
+            except (UserError, OSError) as error:
+                log.warning("the alias could not be given back: %s", error)
+            live.held.close()
+
+    def tell_once(self, text: str) -> None:
+        """Log a line, unless it was the last one told so."""
+        if text != self._told:
+            log.warning("%s", text)
+            self._told = text
+
+    def _put_down(self, live: Live) -> None:
+        self._front.lead_to(None)
+        self._live = None
+        live.held.close()
+
+    def _started(self, target: Target) -> Live:
+        config = self._config
+        with ExitStack() as held:
+            work = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="tradewind-serve-")))
+            engine = EngineProcess(target, config, work)
+            held.callback(engine.stop)
+            engine.wait_until_healthy()
+            try:
+                passed = smoke_test(
+                    engine.url, target, must=needed(target.smoke, config), timeout=config.timeout, key=key_of(config)
+                )
+            except UserError:
+                engine.check_alive("in the smoke test")
+                raise
+            engine.check_alive("after the smoke test")
+            move = handed_over(target, self._url, config.engine, passed)
+            return Live(target, engine, move, held.pop_all())
+        raise AssertionError  # for mypy: ExitStack may swallow exceptions, this one swallows none
+
+
+def key_of(config: ServeConfig) -> str:
+    """What clients must show: vLLM asks for it, the others do not."""
+    return os.environ.get(API_KEY, NO_KEY) if config.engine == "vllm" else NO_KEY
+
+
+def handed_over(target: Target, url: str, engine: str, passed: Passed) -> ServingMove:
+    """The alias's move to a server that passed."""
+    return ServingMove(
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"), action="serve", server=uuid.uuid4().hex,
+        version=target.version or "", model_sha256=target.model_sha256, name=target.name, url=url, engine=engine,
+        equal=passed.equal, asked=passed.asked,
+    )  # fmt: skip
+
+
+def note(target: Target, move: ServingMove) -> None:
+    """Enter the move in the model's registry; what was not registered has no alias."""
+    if target.registry is None:
+        if move.action == "serve":
+            log.info("%s is no registered version: there is no alias to hand over", target.model)
+        return
+    with target.registry.changing("serve") as change:
+        change.serve(move)
+
+
+def _note_refusal(registry: Registry, live: Live, version: str, why: str) -> None:
+    names = {"version": version, "server": uuid.uuid4().hex, "equal": None, "asked": None, "model_sha256": ""}
+    with registry.changing("serve") as change:
+        change.serve(live.move.model_copy(update=names).then("refuse", why))
