@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from tradewind.config import Recipe, RunConfig
 from tradewind.errors import UserError
 from tradewind.files import path_of
 from tradewind.sources.location import absolute
+from tradewind.yaml_file import Key, fields_at, read_yaml
 
 SHIPPED = Path(__file__).parent
-Key = tuple[str | int, ...]
 OVERRIDE = "override (--set)"
 """The place of a fault in what stands above the recipe."""
 
@@ -40,7 +37,8 @@ def resolve(recipe: str, data_dir: str | Path, seed: int = 42, overrides: Mappin
         UserError: one line that names the file, the line, the key and what to do.
     """
     path = _find(recipe)
-    stated, lines = _read(path)
+    file = read_yaml(path, "recipe")
+    stated: Mapping[str, Any] = file.stated
     for dotted, value in (overrides or {}).items():
         stated = _merge(stated, _nested(dotted.split("."), value))
     merged = _merge(Recipe().model_dump(), stated)
@@ -49,7 +47,7 @@ def resolve(recipe: str, data_dir: str | Path, seed: int = 42, overrides: Mappin
         Recipe.model_validate(merged)  # alone: a recipe must not state what belongs to the run
         return RunConfig.model_validate(merged | own)
     except ValidationError as error:
-        raise UserError(_one_line(error, path, lines, set(overrides or {}))) from error
+        raise UserError(_one_line(error, path, file.lines, set(overrides or {}))) from error
 
 
 def overridden(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
@@ -88,38 +86,6 @@ def _find(recipe: str) -> Path:
     raise UserError(f"recipe '{recipe}': unknown; {hint} (one of your own is named by its path, ending in .yaml)")
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start}: not UTF-8; save the recipe as UTF-8") from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        stated = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise UserError(f"{place}: not YAML: {getattr(error, 'problem', None) or 'cannot be parsed'}") from error
-    if not isinstance(stated, dict):
-        raise UserError(f"{path}:1: a recipe is a mapping of settings, not a {type(stated).__name__}")
-    lines: dict[Key, int] = {}
-    _number(node, (), lines, path)
-    return stated, lines
-
-
-def _number(node: Any, key: Key, lines: dict[Key, int], path: Path) -> None:
-    """Enter each key's line; of a key that is stated twice YAML would silently take the last."""
-    if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            inner = (*key, yaml.safe_load(name.value) if isinstance(name, yaml.ScalarNode) else str(name.value))
-            line = name.start_mark.line + 1
-            if inner in lines:
-                place = f"{path}:{line}: {'.'.join(map(str, inner))}"
-                raise UserError(f"{place}: stated twice, first in line {lines[inner]}; leave one out")
-            lines[inner] = line
-            _number(value, inner, lines, path)
-
-
 def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
     return {keys[0]: value if len(keys) == 1 else _nested(keys[1:], value)}
 
@@ -140,7 +106,7 @@ def _one_line(error: ValidationError, path: Path, lines: Mapping[Key, int], over
     dotted = ".".join(str(part) for part in key)
     place = _place(key, path, lines, overridden)
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(key[-1]), _fields_at(key[:-1]), n=1)
+        near = difflib.get_close_matches(str(key[-1]), fields_at(RunConfig, key[:-1]), n=1)
         return f"{place}: {dotted}: unknown key" + (f"; did you mean '{near[0]}'?" if near else "")
     if "api_key_env" in key:  # what stands there is likely the key
         return f"{place}: {dotted}: write the NAME of an environment variable, not the key; such as OPENAI_API_KEY"
@@ -160,23 +126,3 @@ def _place(key: Key, path: Path, lines: Mapping[Key, int], overridden: set[str])
         if any(other[:end] == block for other in stated):
             return OVERRIDE
     return str(path)
-
-
-def _fields_at(key: Key) -> list[str]:
-    """The keys that are valid inside the settings block `key`."""
-    model: type[BaseModel] = RunConfig
-    for part in key:
-        field = model.model_fields.get(str(part))
-        inner = None if field is None else _model_in(field.annotation)
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next((found for arg in typing.get_args(annotation) if (found := _model_in(arg))), None)
-    return None
