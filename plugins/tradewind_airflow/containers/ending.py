@@ -32,6 +32,21 @@ def failure(stage: str, image: str, state: Mapping[str, Any], last_lines: Sequen
     )
 
 
+def image_failure(task: str, state: Mapping[str, Any], last_lines: Sequence[str]) -> AirflowException:
+    """As `failure`, of anyone's image, whose exit codes are its own: only memory is told to be past a retry."""
+    code, last = int(state["ExitCode"]), (list(last_lines) or ["no output"])[-1]
+    if state.get("OOMKilled"):
+        return AirflowFailException(f"{task}: the kernel killed it at its memory limit; raise `memory`")
+    if code == _KILLED:
+        return AirflowException(
+            f"{task}: killed from outside (SIGKILL): by a person, by a restart of the engine, or because the "
+            "host's memory was full"
+        )
+    if code > 128 and code - 128 in set(signal.Signals):
+        return AirflowException(f"{task}: ended by {signal.Signals(code - 128).name}: {last}")
+    return AirflowException(f"{task}: its command ended with exit code {code}: {last}")
+
+
 def _no_retry_helps(
     stage: str, image: str, state: Mapping[str, Any], last_lines: Sequence[str], why: str
 ) -> str | None:

@@ -204,8 +204,7 @@ class ContainerJob:
             self._claim.finish(self.identity.generation, task_id)
         self._remove_ours(container_id)
         if ended["State"]["ExitCode"] != 0:
-            image = str(ended["Config"]["Image"])
-            raise failure(self.identity.task, image, ended["State"], tuple(last))
+            raise self._failure(ended, tuple(last))
         return task_id
 
     def stop(self, leave: Callable[[], bool]) -> bool:
@@ -285,9 +284,17 @@ class ContainerJob:
         if channel is not None:
             plain = getattr(channel, "_sock", channel)
             with suppress(BrokenPipeError, ConnectionResetError):  # it has ended already, and its end says why
-                plain.sendall(json.dumps(dict(self._secrets)).encode())
+                plain.sendall(self._message(self._secrets))
             channel.close()
             plain.close()
+
+    def _message(self, secrets: Mapping[str, str]) -> bytes:
+        """The secrets as its process reads them."""
+        return json.dumps(dict(secrets)).encode()
+
+    def _failure(self, ended: Mapping[str, Any], last_lines: Sequence[str]) -> AirflowException:
+        """What became of it, for Airflow and the user."""
+        return failure(self.identity.task, str(ended["Config"]["Image"]), ended["State"], last_lines)
 
     def _was_too_late(self, ended: Mapping[str, Any]) -> bool:
         """Whether another container held its GPU already, which our entry point tells by its exit code."""
@@ -299,7 +306,7 @@ class ContainerJob:
         if _status(earlier) == "failed" and not self._was_too_late(earlier):
             last: deque[str] = deque(maxlen=KEPT_LINES)
             self._pass_on(earlier["Id"], last, follow=False)
-            why = failure(self.identity.task, str(earlier["Config"]["Image"]), earlier["State"], tuple(last))
+            why = self._failure(earlier, tuple(last))
             log.warning("the container of try %s ended while nobody followed it: %s", label(earlier, TASK), why)
         self.remove(earlier["Id"])
         if isinstance(why, AirflowFailException):

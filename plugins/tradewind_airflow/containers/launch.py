@@ -70,14 +70,14 @@ def container_job(
         AirflowFailException: the image does not exist.
         AirflowException: the engine or the registry does not answer.
     """
-    cli = _engine(task)
+    cli = engine(task)
     have_image(cli, task.image, force_pull=task.force_pull)
     host = HostPaths.of_this_process(cli)
     champion = models_environment(stage, models)
     read_only = [*_folders(config), *map(Path, champion.values())]
     mounts = [
         *stage_mounts(stage, run_dir, read_only, choice.leases, host, shard=shard),
-        *extra_mounts(_plain(task.mounts), host),
+        *extra_mounts(plain(task.mounts), host),
     ]
 
     folders = cache_environment(model_cache()) | answers_environment(stage) | champion
@@ -100,7 +100,7 @@ def container_job(
 
 def image_id(task: DockerOperator) -> str:
     """Of the task's image, which is pulled where it is absent; the same name may mean another one tomorrow."""
-    return have_image(_engine(task), task.image, force_pull=task.force_pull)
+    return have_image(engine(task), task.image, force_pull=task.force_pull)
 
 
 def in_container(config: RunConfig) -> RunConfig:
@@ -110,7 +110,8 @@ def in_container(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"model": model, "evaluate": evaluate})
 
 
-def _engine(task: DockerOperator) -> APIClient:
+def engine(task: DockerOperator) -> APIClient:
+    """The task's engine; AirflowException where it does not answer."""
     try:
         return task.hook.api_client
     except (AirflowException, DockerException, OSError) as error:
@@ -131,6 +132,6 @@ def _absolute(model: str) -> str:
     return str(located.resolve()) if isinstance(located, Path) and not model.startswith(EMBEDDED) else model
 
 
-def _plain(mounts: Sequence[Any]) -> list[Mapping[str, Any]]:
+def plain(mounts: Sequence[Any]) -> list[Mapping[str, Any]]:
     """Mounts as the engine's API spells them; DockerOperator takes keyword arguments as well."""
     return [mount if "Target" in mount else Mount(**mount) for mount in mounts]

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.docker.operators.docker import DockerOperator
-from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
-from airflow.sdk.log import mask_secret
-from docker.errors import DockerException
-from requests.exceptions import RequestException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from setproctitle import getproctitle
 
 from tradewind.config import RunConfig
@@ -25,21 +19,20 @@ from tradewind.run_dir import RunDir
 from tradewind.stages import Stage
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.containers.identity import Identity
-from tradewind_airflow.containers.job import ContainerJob
 from tradewind_airflow.containers.mounts import (
     answers_environment,
     cache_environment,
     model_cache,
     models_environment,
 )
-from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.finished import finished_result
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import gpu_pool
+from tradewind_airflow.operators.followed import FollowedContainer, engine_told
 from tradewind_airflow.queues import cpu_queue, gpu_queue
-from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
+from tradewind_airflow.secret_references import SecretReference
 from tradewind_airflow.stage_result import check_limits, checked_shard, models_of, stage_result
-from tradewind_airflow.stage_task import forget_id, log_line, write_config
+from tradewind_airflow.stage_task import write_config
 from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:
@@ -53,7 +46,7 @@ _NOT_TAKEN = frozenset(
 )  # fmt: skip
 
 
-class StageOperator(ResumableJobMixin, DockerOperator):
+class StageOperator(FollowedContainer):
     """Run one stage in a container, or, with no `image`, in a subprocess of the worker.
 
     The task's XCom is the stage's `StageResult` as JSON, read from the `result.json` that the stage
@@ -97,7 +90,6 @@ class StageOperator(ResumableJobMixin, DockerOperator):
     template_fields: Sequence[str] = (
         *DockerOperator.template_fields, "recipe", "data", "seed", "overrides", "run_dir", "models_dir",
     )  # fmt: skip
-    external_id_key = "tradewind_container"
     mapped_stage: ClassVar[Stage | None] = None
     """The stage that its mapped tasks do together; None: each is for itself, and none of them is that stage."""
 
@@ -132,9 +124,13 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         if "queue" not in stated:
             kwargs["queue"] = gpu_queue() if gpus else cpu_queue()
         super().__init__(
-            image=image or "", mem_limit=memory, environment=dict(env or {}), mount_tmp_dir=False, **kwargs
+            image=image or "",
+            mem_limit=memory,
+            environment=dict(env or {}),
+            mount_tmp_dir=False,
+            secrets=secrets,
+            **kwargs,
         )
-        check_references(secrets or {})
         self.stage = stage
         self.shard = part
         self.recipe = recipe
@@ -145,12 +141,6 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         self.models_dir = models_dir
         self.gpus = gpus
         self.cpu_limit = cpus
-        self.secrets = dict(secrets or {})
-        self._stop = StopRequest()
-        self._child: StageProcess | None = None
-        self._job: ContainerJob | None = None
-        self._finished_try = ""
-        self._ti: Any = None
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
         """Run the stage to its end and return its published result.
@@ -162,65 +152,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
         """
         self._ti = context["ti"]
         self._stop = StopRequest()
-        return stage_result(self, context, code=self._code, make=partial(self._made, context), guard=_engine_told)
-
-    def on_kill(self) -> None:
-        """Stop the stage with its task: marked failed or skipped, cleared, or timed out.
-
-        Airflow calls this as well when only the worker is told to end. A container is then left to
-        the retry.
-
-        Raises:
-            AirflowException: the container was left; ends `execute` where this runs in a signal's handler.
-        """
-        self._stop.requested = True
-        if self._child is not None:
-            self._child.stop()
-        timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
-        if self._job is not None and self._job.stop(lambda: not timed_out and retry_follows(self._ti)):
-            raise AirflowException(
-                f"{self.task_id}: the worker is ending; the container goes on and a retry follows it"
-            )
-
-    def submit_job(self, context: Context) -> str:
-        """Start the stage's container; ResumableJobMixin keeps the id that this returns."""
-        del context
-        return self._running_job.submit()
-
-    def get_job_status(self, external_id: Any, context: Context) -> str:
-        """`running`, `succeeded`, `failed` or `gone`."""
-        del context
-        return self._running_job.status(external_id)
-
-    def is_job_active(self, status: str) -> bool:
-        """Whether a retry follows this container: also one that ended well, for the rest of its log."""
-        return status in ("running", "succeeded")
-
-    def is_job_succeeded(self, status: str) -> bool:
-        """No container is left at once: see `is_job_active`."""
-        del status
-        return False
-
-    def poll_until_complete(self, external_id: Any, context: Context) -> None:
-        """Pass on the container's log until its end; raise where that was no success."""
-        job = self._running_job
-        store = context.get("task_state_store")
-        keep = (lambda new: store.set(self.external_id_key, new)) if store is not None else (lambda _: None)
-        try:
-            self._finished_try = job.follow(external_id, keep)
-        finally:
-            self._job = None  # what comes to its end now has no container that a signal should stop or leave
-            forget_id(self.log, store, self.external_id_key)
-
-    def get_job_result(self, external_id: Any, context: Context) -> None:
-        """Nothing: the result is read from the run's folder, whichever way the container came to its end."""
-        del external_id, context
-
-    @property
-    def _running_job(self) -> ContainerJob:
-        if self._job is None:
-            raise RuntimeError("a container is asked for outside of execute")
-        return self._job
+        return stage_result(self, context, code=self._code, make=partial(self._made, context), guard=engine_told)
 
     @property
     def _folder(self) -> str:
@@ -245,18 +177,13 @@ class StageOperator(ResumableJobMixin, DockerOperator):
 
         return image_id(self) if self.image else package_digest()
 
-    def _all_secrets(self) -> dict[str, str]:
-        for secret in self._private_environment.values():
-            mask_secret(secret)
-        return {**self._private_environment, **read_secrets(self.secrets)}
-
     def _run_container(
         self, run_dir: RunDir, config: RunConfig, identity: Identity, choice: GpuChoice, context: Context
     ) -> None:
         from tradewind_airflow.containers.launch import container_job, in_container
 
         config_file = write_config(run_dir, self._folder, in_container(config))
-        self._job = job = container_job(
+        job = container_job(
             self,
             self.stage,
             identity,
@@ -271,20 +198,7 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             on_line=self._log_line,
             stop=self._stop,
         )
-        try:
-            job.claim()
-            job.clear_others()
-            self._finished_try = job.finished_before()
-            if not self._finished_try:
-                self.execute_resumable(context)
-        except AirflowFailException:
-            raise
-        except Exception:
-            if not self._stop.requested and not has_retry(self._ti):
-                job.stop(lambda: False)  # nobody would follow it
-            raise
-        finally:
-            job.finish()
+        self._run_job(job, context)
 
     def _run_subprocess(self, run_dir: RunDir, config: RunConfig, identity: Identity, choice: GpuChoice) -> None:
         if getproctitle().startswith("airflow worker"):  # set by Airflow's task runner, not by `dags test`
@@ -316,14 +230,3 @@ class StageOperator(ResumableJobMixin, DockerOperator):
             raise AirflowException(f"{self.stage}: {why}")
         if ended.returncode > 0:
             raise AirflowException(f"stage {self.stage} ended with {ended.returncode}: {why}")
-
-    def _log_line(self, line: str) -> None:
-        log_line(self.log, line)
-
-
-@contextmanager
-def _engine_told() -> Iterator[None]:
-    try:
-        yield
-    except (DockerException, RequestException) as error:
-        raise AirflowException(f"the Docker engine: {' '.join(str(error).split())}") from error
