@@ -85,13 +85,16 @@ def placing_lock(run_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def registry_lock(folder: Path, doing: str) -> Iterator[None]:
+def registry_lock(folder: Path, doing: str, patience: float = _PATIENCE) -> Iterator[None]:
     """Be the only one that changes a registry of models while the block runs; waits for another.
+
+    Args:
+        patience: how long, in seconds.
 
     Raises:
         RunDirBusyError: the other does not come to its end.
     """
-    with _locked(folder, ".lock", doing, fcntl.LOCK_EX, patience=_PATIENCE):
+    with _locked(folder, ".lock", doing, fcntl.LOCK_EX, patience=patience):
         yield
 
 

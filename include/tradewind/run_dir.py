@@ -13,6 +13,7 @@ from tradewind.errors import UserError
 from tradewind.files import write_atomically
 from tradewind.results import StageResult, read_result
 from tradewind.stages import Stage
+from tradewind.store.mirror import if_shared
 
 
 class RunDir:
@@ -79,6 +80,7 @@ class RunDir:
         """Take back what the stage published, if anything: it must not be mixed with what stands here now."""
         old = self._set_aside(stage)
         if old is not None:
+            if_shared(self.path, lambda mirror: mirror.withdraw(self.published(stage)))
             shutil.rmtree(old)
 
     def _set_aside(self, stage: str) -> Path | None:

@@ -32,6 +32,7 @@ from tradewind.reporting.contract import Report, read_report
 from tradewind.results import StageResult, folder_digest
 from tradewind.run_dir import RunDir
 from tradewind.serving.questions import SMOKE, SmokeSet
+from tradewind.store.mirror import complete, mirror_of
 
 
 class NothingToRegister(Exception):  # noqa: N818 - not an error: the run has no model, and its text says why
@@ -158,6 +159,8 @@ def register(registry: Registry, run_dir: RunDir, *, who: str) -> Registered:
     if not run_dir.path.is_dir():
         raise UserError(f"{run_dir.path}: no such run")
     with run_dir_lock(run_dir.path, "register"):
+        for stage in ("prepare", "adapt", "finetune", "evaluate", "report"):
+            complete(run_dir.published(stage))
         run = Run.read(run_dir)
         version = _known(registry, run)
         if version is None:
@@ -244,9 +247,16 @@ def _publish(registry: Registry, run: Run, *, who: str) -> Version:
             write_atomically(folder / CARD, model_card(record, run.report, run.config, run.prepare.metrics))
             record = record.model_copy(update={"files": files | {CARD: FileSum.of(folder / CARD)}})
             write_atomically(folder / RECORD, record.model_dump_json(indent=1))
-            version = change.publish(folder, record.name)
+            version = change.publish(folder, record.name, _sources(run))
             _promote(registry, change, version, who=who)
             return version
+
+
+def _sources(run: Run) -> tuple[str, ...]:
+    """What the run's model and report are in a bucket, so that nothing is sent twice."""
+    mirror = mirror_of(run.run_dir.path)
+    folders = run.run_dir.published("finetune"), run.report_dir
+    return () if mirror is None else tuple(unit for folder in folders if (unit := mirror.unit(folder)))
 
 
 def _decide(run: Run, champion: Version | None, difference: Difference, moves: list[Move]) -> Decision:

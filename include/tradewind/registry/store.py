@@ -6,16 +6,17 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from tradewind.errors import UserError
+from tradewind.errors import RunDirBusyError, UserError
 from tradewind.files import write_atomically
 from tradewind.lease import is_worked_on, registry_lock, release_work, work_lock
 from tradewind.registry.history import Action, Move, add_move, predecessor, read_moves
 from tradewind.registry.placing import sync, sync_entries
 from tradewind.registry.serving import ServingMove, add_serving, read_serving, served_now
 from tradewind.registry.version import Version
+from tradewind.store.mirror import Mirror, mirror_of
 
 _NAME = re.compile(r"v([1-9][0-9]*)")
 _MAKING, _LEAVING = ".new-", ".old-"
@@ -37,6 +38,11 @@ class Registry:
         self.pointer = self.path / "champion"
         self.history_file = self.path / "history.jsonl"
         self._folder = self.path / "versions"
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The bucket that it is shared by; None where its home is on a disk."""
+        return mirror_of(self.path)
 
     def names(self) -> list[str]:
         """The versions' names, the oldest first."""
@@ -102,13 +108,35 @@ class Registry:
         """Be the only one that changes the registry.
 
         Raises:
-            TemporaryError: another process does so, and does not come to its end.
+            TemporaryError: another process does so, and does not come to its end; or a bucket does not answer.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with registry_lock(self.path, doing):
+            self._refresh()
             change = Change(self)
             change.recover()
             yield change
+
+    def refresh(self) -> None:
+        """Have here what other workers have registered and promoted, where the home is a bucket's.
+
+        While another process of this machine changes the registry, what it sees is what there is.
+
+        Raises:
+            UserError: the bucket refuses, or something in it is damaged.
+            TemporaryError: it does not answer.
+        """
+        if self.mirror is not None:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with suppress(RunDirBusyError), registry_lock(self.path, "refresh", patience=0.0):
+                self._refresh()
+
+    def _refresh(self) -> None:
+        mirror = self.mirror
+        if mirror is not None:
+            from tradewind.store.registry import bring_up_to_date
+
+            bring_up_to_date(mirror, self)
 
     def _sweep(self) -> None:
         for entry in self._folder.iterdir():
@@ -130,22 +158,41 @@ class Change:
         known = [*self._registry.names(), *(move.after for move in self._registry.history())]
         return f"v{max(map(_number, known), default=0) + 1}"
 
-    def publish(self, folder: Path, name: str) -> Version:
-        """Make a folder of `Registry.making` the version `name`, whole and on the disk, by one rename."""
+    def publish(self, folder: Path, name: str, sources: tuple[str, ...] = ()) -> Version:
+        """Make a folder of `Registry.making` the version `name`, whole and on the disk, by one rename.
+
+        Args:
+            sources: units of a bucket that hold some of the same files.
+
+        Raises:
+            TemporaryError: another worker has published that name in this moment.
+        """
         sync(folder)
+        mirror = self._registry.mirror
+        if mirror is not None:
+            mirror.publish_new((self._folder / name).relative_to(mirror.root).as_posix(), folder, sources)
         release_work(folder)
         folder.rename(self._folder / name)
         sync_entries(self._folder)
         return self._registry.version(name)
 
     def point_to(self, name: str, action: Action, *, who: str, why: tuple[str, ...]) -> bool:
-        """Move the pointer and note it in the history; returns False where it points there already."""
+        """Move the pointer and note it in the history; returns False where it points there already.
+
+        Raises:
+            TemporaryError: another worker, with which the registry is shared, was first; nothing was moved.
+        """
         before = self._registry.champion_name()
         version = self._registry.version(name)
         if before == name:
             return False
         model_sha256 = version.record.model_sha256
         move = Move.now(action, before=before, after=name, model_sha256=model_sha256, who=who, why=why)
+        mirror = self._registry.mirror
+        if mirror is not None:
+            from tradewind.store.moves import add_move as add_shared_move
+
+            add_shared_move(mirror, self._registry.path, move, len(self._registry.history()) + 1)
         # Killed from here on, the next change finds the intent and ends what was begun.
         write_atomically(self._intent, move.model_dump_json())
         link = self._registry.path / f".champion.{uuid.uuid4().hex}"
@@ -185,6 +232,9 @@ class Change:
         for name in retired:
             leaving = self._folder / f"{_LEAVING}{uuid.uuid4().hex}"
             (self._folder / name).rename(leaving)  # so that a half of one never looks whole
+            mirror = self._registry.mirror
+            if mirror is not None:
+                mirror.remove((self._folder / name).relative_to(mirror.root).as_posix())
             shutil.rmtree(leaving)
         return retired
 

@@ -13,6 +13,7 @@ from tradewind.files import sha256_of
 from tradewind.registry.gate import Decision
 from tradewind.results import Contract
 from tradewind.scores import Verdict
+from tradewind.store.mirror import complete
 
 RECORD, MODEL, CARD, CONFIG = "version.json", "model", "README.md", "config.json"
 REPORTS = ("report.json", "report.html")
@@ -93,6 +94,7 @@ class Version:
         Raises:
             UserError: the first that is missing, too many, or has changed.
         """
+        complete(self.path)
         for name, made in self.record.files.items():
             file = self.path / name
             if not file.is_file():

@@ -13,6 +13,7 @@ from tradewind.lease import placing_lock
 from tradewind.registry.placing import place_tree
 from tradewind.results import StageResult, read_result
 from tradewind.run_dir import RunDir
+from tradewind.store.mirror import complete, using
 
 _PLACING = ".placing-"
 
@@ -38,12 +39,14 @@ def place(source: Path, run_dir: RunDir, folder: str, result: StageResult) -> No
         OSError: `source` is being deleted, or the disk is full.
     """
     staged = run_dir.path / f".{folder}{_PLACING}{uuid.uuid4().hex}"
-    try:
-        place_tree(source, staged)
-        _check(staged, source, result)
-        run_dir.publish(folder, staged, result)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
+    with using(source.parent):
+        complete(source)
+        try:
+            place_tree(source, staged)
+            _check(staged, source, result)
+            run_dir.publish(folder, staged, result)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
 
 
 def _check(staged: Path, source: Path, result: StageResult) -> None:

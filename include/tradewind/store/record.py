@@ -1,0 +1,84 @@
+"""What is known here of a unit: `.units/<unit>.json`, the manifest that it was fetched or published by."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tradewind.files import sha256_of, write_atomically
+from tradewind.results import Contract
+from tradewind.store.manifest import RECORD, RESULT, Manifest
+
+_FOLDER = ".units"
+
+
+class Known(Contract):
+    """A unit's manifest, and which of several with that number it is."""
+
+    number: int
+    tag: str
+    manifest: Manifest
+    withdrawn: bool = False
+    """Taken back here; the bucket has yet to be told."""
+
+
+class Records:
+    """Those of one home."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = root / _FOLDER
+
+    def get(self, unit: str) -> Known | None:
+        """None where nothing is known, or it is damaged."""
+        try:
+            return Known.model_validate_json(self._path(unit).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def put(self, unit: str, known: Known) -> None:
+        """Keep it."""
+        path = self._path(unit)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, known.model_dump_json())
+
+    def drop(self, unit: str) -> None:
+        """Know no more of it."""
+        self._path(unit).unlink(missing_ok=True)
+
+    def used(self, unit: str) -> None:
+        """Its content was asked for just now."""
+        with suppress(FileNotFoundError):
+            os.utime(self._path(unit))
+
+    def units(self, below: str = "") -> Iterator[tuple[str, float]]:
+        """Each unit below a path, and when it was last used, in seconds."""
+        for path in (self._folder / below).rglob("*.json"):
+            with suppress(FileNotFoundError):
+                if not path.name.startswith("."):
+                    yield path.relative_to(self._folder).as_posix().removesuffix(".json"), path.stat().st_mtime
+
+    def lock_file(self, unit: str) -> Path:
+        """For being the only one on this machine that moves the unit."""
+        path = self._folder / ".locks" / unit.replace("/", "%")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _path(self, unit: str) -> Path:
+        path = self._folder / unit
+        return path.with_name(f"{path.name}.json")
+
+
+def identity_here(path: Path) -> str | None:
+    """What tells this state of a unit from another, see `Manifest.identity`; None where it is not here."""
+    for name in (RESULT, RECORD):
+        if (path / name).is_file():
+            return sha256_of(path / name)
+    try:
+        return sha256_of(path) if path.is_file() else None
+    except FileNotFoundError:
+        return None
