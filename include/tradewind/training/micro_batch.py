@@ -8,10 +8,11 @@ from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
 from tradewind.errors import UserError
+from tradewind.training.learning_memory import learning_bytes
 from tradewind.training.memory import free_bytes, kept_for_backward, logits_bytes
 from tradewind.training.out_of_memory import OUT_OF_MEMORY, free_memory, is_out_of_memory
 
-_SHARE = 0.6  # of the free memory: beside what is kept stand gradients, the optimizer's state and the allocator's gaps
+_SHARE = 0.6  # of the free memory: beside what is kept stand a layer's own gradients and the allocator's gaps
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def choose_micro_batch(
     if sharded:
         return MicroBatch(1, config.gradient_checkpointing == "auto", "the weights are shared out among the GPUs")
     alone = 1 if model.device.type == "cuda" else processes  # which share a machine's memory
-    room = _SHARE * free_bytes(model.device) / alone - logits_bytes(model.config.get_text_config().vocab_size)
+    room = _SHARE * (free_bytes(model.device) / alone - learning_bytes(model, config))
+    room -= logits_bytes(model.config.get_text_config().vocab_size)
     try:
         each = kept_for_backward(model, longest)
     except OUT_OF_MEMORY as error:

@@ -13,13 +13,12 @@ from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
 from tradewind.errors import UserError
+from tradewind.training.learning_memory import learning_bytes
 from tradewind.training.world import World
 
 log = logging.getLogger("tradewind")
 _SHARE = 0.8
 """Of a GPU's memory, for weights, gradients and the optimizer's state; activations take the rest."""
-_COPIES = 3
-"""Of a trained weight, beside itself: its gradient, and Adam's two means."""
 
 
 def choose_sharding(name: str, model: PreTrainedModel | PeftModel, config: TrainingConfig, world: World) -> bool:
@@ -31,7 +30,7 @@ def choose_sharding(name: str, model: PreTrainedModel | PeftModel, config: Train
     if world.device != "cuda":
         return False
     room = int(torch.cuda.get_device_properties(world.torch_device).total_memory * _SHARE)
-    needed = training_bytes(model)
+    needed = training_bytes(model, config)
     sharded = needed > room
     log.info("%s: %s: weights, gradients and optimizer take %.1f of %.1f GiB", name,
              "weights shared out among the GPUs (FSDP)" if sharded else "the whole model on each GPU (DDP)",
@@ -39,9 +38,10 @@ def choose_sharding(name: str, model: PreTrainedModel | PeftModel, config: Train
     return sharded
 
 
-def training_bytes(model: PreTrainedModel | PeftModel) -> int:
+def training_bytes(model: PreTrainedModel | PeftModel, config: TrainingConfig) -> int:
     """What a training holds from its first step to its last, beside activations."""
-    return sum(parameter.nbytes * (1 + _COPIES * parameter.requires_grad) for parameter in model.parameters())
+    weights: int = sum(parameter.nbytes for parameter in model.parameters())
+    return weights + learning_bytes(model, config)
 
 
 def fsdp_arguments() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tradewind.config import LoraSettings, TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
 from tradewind.training.computing import computing
+from tradewind.training.learning_memory import check_fits
 from tradewind.training.plan import Plan, plan_training
 from tradewind.training.progress_file import ProgressFile
 from tradewind.training.progress_lines import ProgressLines
@@ -56,13 +57,18 @@ def train(
         The trained model (with LoRA, the unmerged PEFT model) and its metrics: `steps`, `loss`, `train_seconds`, of
         which `checkpoint_seconds` went to writing checkpoints, `tokens` (in one epoch) and `resumed_from_step`
         (None for a fresh start).
+
+    Raises:
+        UserError: what learns does not fit into memory.
     """
     set_seed(seed)
     if config.lora is not None:
         model = with_adapter(model, config.lora)
     sharded = world.agree(lambda: choose_sharding(name, model, config, world))
-    if world.size > 1 and not sharded:
-        model.to(world.torch_device)
+    if not sharded:
+        if world.size > 1:
+            model.to(world.torch_device)
+        check_fits(name, model, config, processes=world.size)
     plan = world.agree(
         lambda: plan_training(name, model, rows, config, work / "plan.json", processes=world.size, sharded=sharded)
     )

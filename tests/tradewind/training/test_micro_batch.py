@@ -9,6 +9,7 @@ from tradewind.config import ModelConfig, TrainingConfig
 from tradewind.errors import UserError
 from tradewind.models import locate
 from tradewind.training import host_memory, micro_batch
+from tradewind.training.learning_memory import learning_bytes
 from tradewind.training.load import load_model
 from tradewind.training.memory import free_bytes, kept_for_backward, logits_bytes
 from tradewind.training.micro_batch import choose_micro_batch
@@ -20,8 +21,9 @@ def model() -> PreTrainedModel:
 
 
 def _with_room_for(examples: float, model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    learning = learning_bytes(model, TrainingConfig())
     needed = examples * kept_for_backward(model, 64) + logits_bytes(model.config.vocab_size)
-    monkeypatch.setattr(micro_batch, "free_bytes", lambda _: int(needed / micro_batch._SHARE) + 1)
+    monkeypatch.setattr(micro_batch, "free_bytes", lambda _: int(needed / micro_batch._SHARE) + 1 + learning)
 
 
 def test_a_longer_example_keeps_more_and_weights_do_not_count(model: PreTrainedModel) -> None:
