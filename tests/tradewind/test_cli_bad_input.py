@@ -215,3 +215,26 @@ def test_a_gpu_that_cannot_be_held_stops_a_stage_before_it_starts(
     assert refused.returncode == 2
     assert complaint(refused).startswith(told)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--processes", "0"], "--processes 0: at least one does the work; say 1 or more"),
+        (["--processes", "-2"], "--processes -2: at least one does the work; say 1 or more"),
+        (
+            ["--processes", "2", "--gpu", "0", "--gpu", "0", "--lease-dir", "."],
+            "--processes 2: each takes a GPU of its own, but --gpu names 1; name as many",
+        ),
+    ],
+)
+def test_processes_that_cannot_be_are_refused(tmp_path: Path, cli: Cli, words: list[str], told: str) -> None:
+    refused = cli("adapt", "--run-dir", tmp_path / "run", *words)
+    assert (refused.returncode, complaint(refused)) == (2, told)
+    assert not (tmp_path / "run").exists()
+
+
+def test_only_stages_with_a_model_are_shared_by_processes(tmp_path: Path, cli: Cli) -> None:
+    refused = cli("prepare", "--run-dir", tmp_path / "run", "--processes", "2")
+    assert refused.returncode == 2
+    assert "unrecognized arguments: --processes 2" in refused.stderr

@@ -41,15 +41,16 @@ def run(arguments: argparse.Namespace) -> None:
 def _team(arguments: argparse.Namespace) -> Team | None:
     """The processes that the stage's model is given; UserError where they and the GPUs are not as many."""
     processes = getattr(arguments, "processes", 1)
-    if processes < 1 or (arguments.gpu and processes not in (1, len(arguments.gpu))):
-        raise UserError(
-            f"--processes {processes}: give each a GPU of its own (--gpu is there {len(arguments.gpu)} times)"
-        )
+    gpus = len(set(arguments.gpu))
+    if processes < 1:
+        raise UserError(f"--processes {processes}: at least one does the work; say 1 or more")
+    if processes > 1 and gpus not in (0, processes):
+        raise UserError(f"--processes {processes}: each takes a GPU of its own, but --gpu names {gpus}; name as many")
     if processes == 1:
         return None
     from tradewind.training.launch import local_team
 
-    return local_team(processes, len(arguments.gpu))
+    return local_team(processes, gpus)
 
 
 def _secrets(text: str) -> dict[str, str]:

@@ -17,7 +17,6 @@ import uuid
 from pathlib import Path
 
 from tradewind.lease import die_with_parent
-from tradewind.training.rank import PARENT_VARIABLE, STORE_VARIABLE
 
 RESTARTS = 3
 """How often the processes are started again; a training then goes on from its newest checkpoint."""
@@ -35,9 +34,7 @@ def main() -> int:
     # A store that is shared by all tries does not survive the loss of a process.
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
-    os.environ[PARENT_VARIABLE] = str(os.getpid())
     with tempfile.TemporaryDirectory(prefix="tradewind-") as folder:
-        os.environ[STORE_VARIABLE] = str(Path(folder) / "ranks")
         return _run(work, processes, Path(folder))
 
 
@@ -58,13 +55,23 @@ def _run(work: Path, processes: int, folder: Path) -> int:
         shutdown_timeout=_PATIENCE,
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "tradewind.training.rank", str(work))
+        rank = ("-m", "tradewind.training.rank", work, os.getpid(), folder / "ranks")
+        elastic_launch(config, sys.executable)(*map(str, rank))
     except ChildFailedError as error:
-        rank, lost = error.get_first_failure()
-        how = signal.Signals(-lost.exitcode).name if lost.exitcode < 0 else f"exit code {lost.exitcode}"
-        print(f"LOST process {rank} of {processes} ended by {how}, for the {RESTARTS + 1}. time", file=sys.stderr)
+        # One that was killed, if any: the others only missed it.
+        rank, code = min(((rank, lost.exitcode) for rank, lost in error.failures.items()), key=lambda found: found[1])
+        print(
+            f"LOST process {rank} of {processes} ended by {_told(code)}, for the {RESTARTS + 1}. time", file=sys.stderr
+        )
         return 1
     return 0
+
+
+def _told(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    memory = " (most likely because memory was full: lower micro_batch_size)" if code == -signal.SIGKILL else ""
+    return f"{signal.Signals(-code).name}{memory}"
 
 
 if __name__ == "__main__":

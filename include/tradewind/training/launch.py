@@ -33,8 +33,8 @@ def local_team(processes: int, gpus: int) -> Team:
     seen = torch.cuda.device_count()
     if (gpus != seen and gpus) or 0 < seen < processes:
         raise UserError(
-            f"--processes {processes}: {gpus or processes} GPUs are for them, but torch sees {seen}; "
-            "install torch for this GPU, or ask for as many as there are"
+            f"--processes {processes}: {gpus or processes} GPUs are for them, but torch sees {seen}; let it see these "
+            "(CUDA_VISIBLE_DEVICES), or install a torch for this GPU"
         )
     return Team(processes, "cuda" if seen else "cpu", partial(launch, processes=processes))
 

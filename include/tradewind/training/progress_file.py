@@ -106,10 +106,11 @@ def _finite(value: Any) -> float | None:
 
 
 def _gpu_memory() -> tuple[int | None, int | None]:
-    """The most that was allocated so far, and what there is, on all GPUs together; None on CPU."""
+    """The most that was allocated so far, and what there is, on all GPUs of this process together; None on CPU."""
     if not torch.cuda.is_available():
         return None, None
-    devices = range(torch.cuda.device_count())
+    several = torch.distributed.is_initialized()  # processes, each with a GPU of its own
+    devices = [torch.cuda.current_device()] if several else range(torch.cuda.device_count())
     used = sum(torch.cuda.max_memory_allocated(device) for device in devices)
     return used, sum(torch.cuda.get_device_properties(device).total_memory for device in devices)
 

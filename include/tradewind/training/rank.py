@@ -23,41 +23,57 @@ from tradewind.training.job import FOLDER, TRAINED, AnswerJob, TrainJob, answers
 from tradewind.training.place import Place, forget, see_one_gpu
 
 log = logging.getLogger("tradewind")
-PARENT_VARIABLE = "TRADEWIND_RANK_PARENT"
-"""The process with which this one is to end."""
-STORE_VARIABLE = "TRADEWIND_RANK_STORE"
-"""The beginning of the names of files by which the processes of one machine find each other."""
 
 
 def main() -> int:
-    """Run the job in the folder that the command line names; returns the exit code, as that of `tradewind` is."""
-    if PARENT_VARIABLE in os.environ:
-        die_with_parent(int(os.environ[PARENT_VARIABLE]))
+    """Run the job in the folder that the command line names; returns the exit code, as that of `tradewind` is.
+
+    `agent` names two things more: the process with which this one is to end, and how the files' names begin by which
+    the processes of one machine find each other.
+    """
     work = Path(sys.argv[1])
+    parent, store = sys.argv[2:4] if len(sys.argv) > 3 else ["", ""]
+    if parent:
+        die_with_parent(int(parent))
     rank = int(os.environ.get("RANK", "0"))
     said = "" if rank == 0 else f"rank {rank}: "
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(level=level, format=f"%(levelname)s {said}%(message)s", stream=sys.stderr)
     warnings.filterwarnings("ignore", category=FutureWarning)  # as in `tradewind`
     told = failure(work)  # of the try before this one: what the user has to mend stays as it is in the next
-    if told is None:
-        try:
-            run_rank(work)
-        except Exception as error:
-            from tradewind.faults import told_to_user
+    if told is not None:
+        return told.exit_code
+    if rank == 0 and (tries := int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))):
+        log.warning("a process was lost: all of them begin again, for the %d. time", tries)
+    try:
+        # A try after the loss of a process meets anew: in the file of the try before stand those who are gone.
+        run_rank(work, store and f"{store}-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}")
+    except Exception as error:
+        from tradewind.faults import told_to_user
 
-            told = told_to_user(error, work)
-            if told is None:
-                raise
+        told = told_to_user(error, work)
+        if told is not None:
             keep_failure(work, told)
-    return 0 if told is None else told.exit_code
+            return told.exit_code
+        if not _of_another(error):
+            raise
+        log.info("another process is gone: %s", str(error).splitlines()[0])
+        return 1
+    return 0
 
 
-def run_rank(work: Path) -> None:
+def _of_another(error: Exception) -> bool:
+    """Whether a process only missed another one, which is to tell why it went."""
+    words = ("Connection closed by peer", "Connection reset by peer", "remote process exited")  # gloo's, and NCCL's
+    return isinstance(error, RuntimeError) and any(told in str(error) for told in words)
+
+
+def run_rank(work: Path, store: str = "") -> None:
     """Do this process's part of the job in a stage's work folder.
 
     Args:
         work: the same folder for all the processes, which all write into it.
+        store: see `World.join`.
 
     Raises:
         UserError: what the user can mend, also where the processes are not as many as the job is for, or do not
@@ -65,12 +81,12 @@ def run_rank(work: Path) -> None:
     """
     job = read_job(work)
     if isinstance(job, TrainJob):
-        train_rank(work, job)
+        train_rank(work, job, store)
     else:
         answer_rank(work, job)
 
 
-def train_rank(work: Path, job: TrainJob) -> None:
+def train_rank(work: Path, job: TrainJob, store: str = "") -> None:
     """Train; the first process leaves weights, loss curve and metrics."""
     from tradewind.training.answer_loss import answer_loss
     from tradewind.training.load import load_model, load_tokenizer
@@ -78,9 +94,7 @@ def train_rank(work: Path, job: TrainJob) -> None:
     from tradewind.training.world import World
 
     world = World.of_environment(job.processes, job.device)
-    store = os.environ.get(STORE_VARIABLE)
-    # A try after the loss of a process meets anew: in the file of the try before stand those who are gone.
-    world.join(store and f"{store}-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}")
+    world.join(store)
     source = job.location
     tokenizer = load_tokenizer(source, None if job.source_is_folder else job.model.model_revision)
     rows, validation = (read_jsonl(work / FOLDER / f"{name}.jsonl") for name in ("rows", "validation"))

@@ -66,7 +66,7 @@ def train(
         model = with_adapter(model, config.lora)
     sharded = world.agree(lambda: choose_sharding(name, model, config, world))
     if not sharded:
-        if world.size > 1:
+        if world.device is not None:
             model.to(world.torch_device)
         check_fits(name, model, config, processes=world.size)
     plan = world.agree(

@@ -116,9 +116,9 @@ class AnswerTrainer(SFTTrainer):
         return total * self.world.size / torch.as_tensor(count, device=total.device).clamp(min=1)
 
     def _count(self, inputs: Batch) -> None:
-        """Count tokens as TRL does: the progress of a run shows them."""
+        """Count tokens as TRL does: the progress of a run shows them. Other processes' batches are about as long."""
         mask = inputs.get("attention_mask")
-        self._total_train_tokens += int(inputs["input_ids"].numel() if mask is None else mask.sum())
+        self._total_train_tokens += int(inputs["input_ids"].numel() if mask is None else mask.sum()) * self.world.size
         self._metrics["train"]["num_tokens"] = [self._total_train_tokens]
 
     def training_step(self, model: nn.Module, inputs: Batch, num_items_in_batch: Tensor | int | None = None) -> Tensor:

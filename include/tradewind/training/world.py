@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from tradewind.team import Device
 from tradewind.training.place import Place
 
 Made = TypeVar("Made")
+_PATIENCE = timedelta(minutes=30)  # the others wait while the first measures, or writes a checkpoint
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,12 @@ class World:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device("cuda", self.local_rank) if self.device == "cuda" else torch.device("cpu")
 
-    def join(self, store: str | None = None) -> None:
+    def join(self, store: str = "") -> None:
         """Meet the others, where the launcher (Ray Train) has not brought them together already.
 
         Args:
             store: a file that does not exist, by which they find each other without a port that is open to all;
-                None: by `MASTER_ADDR` and `MASTER_PORT`.
+                without one by `MASTER_ADDR` and `MASTER_PORT`.
 
         Raises:
             UserError: others are there than were announced.
@@ -69,8 +71,8 @@ class World:
             torch.cuda.set_device(self.local_rank)
         if not dist.is_initialized():
             backend = "cpu:gloo,cuda:nccl" if self.device == "cuda" else "gloo"
-            where = None if store is None else f"file://{store}"
-            dist.init_process_group(backend, init_method=where, world_size=self.size, rank=self.rank)
+            where = f"file://{store}" if store else None
+            dist.init_process_group(backend, init_method=where, world_size=self.size, rank=self.rank, timeout=_PATIENCE)
         if (dist.get_world_size(), dist.get_rank()) != (self.size, self.rank):
             raise UserError(
                 f"process {self.rank} of {self.size} met {dist.get_world_size()} processes and is the "

@@ -2,88 +2,238 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tradewind.config import ModelConfig, TrainingConfig
-from tradewind.models import locate
-from tradewind.training.job import TRAINED, TrainJob, write_job
+from processes import line, lives, python
+from tradewind.errors import RunDirBusyError, TemporaryError, UserError
+from tradewind.lease import run_dir_lock
+from tradewind.training.job import TRAINED, failure
 from tradewind.training.launch import launch
-from tradewind.training.load import load_model, load_tokenizer
-from tradewind.training.tokens import pair_tokens
-from tradewind.training.train import train
+from two_processes import BOUND, Rows, a_rank, alone, job_of, losses, metrics_of, ranks, some_rows, wait_for
 
 pytestmark = pytest.mark.slow
-TINY = locate("embedded:tiny-gemma2")
-BOUND = 1e-4
-"""Of a step's loss, around 7: sums are made in another order, which differed by 2e-6 at most when it was tried. What
-is wrong in the division of a step, be it one example, is a hundred times as much."""
-SETTINGS: dict[str, Any] = {
-    "num_train_epochs": 2,
-    "learning_rate": 2e-3,
-    "per_device_train_batch_size": 2,
-    "gradient_accumulation_steps": 4,
-    "logging_steps": 1,
-    "save_steps": 3,
-    "lora": {"r": 8, "lora_alpha": 16},
-}
-Rows = list[dict[str, list[int]]]
 
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    """Of which the last step of an epoch has one: nothing is left for the second process."""
-    tokenizer = load_tokenizer(TINY)
-    return [
-        pair_tokens(tokenizer, f"What is term {n}?" + " And why?" * (n % 4), f"It is the answer {n}. " * (1 + n % 3))
-        for n in range(33)
-    ]
+    return some_rows()
 
 
-def _losses(work: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in (work / "log.jsonl").read_text("utf-8").splitlines()]
+@pytest.fixture(scope="module")
+def by_one(rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    work = tmp_path_factory.mktemp("alone") / "work"
+    return work, alone(rows, work, save_total_limit=9)
 
 
-def _alone(rows: Rows, work: Path, **settings: Any) -> dict[str, Any]:
-    config = TrainingConfig(**(SETTINGS | settings))
-    model, metrics = train("finetune", load_model(TINY, ModelConfig()), load_tokenizer(TINY), rows, config, 1, work)
-    return metrics | {"weights": {name: item for name, item in model.named_parameters() if item.requires_grad}}
-
-
-def _together(rows: Rows, work: Path, **settings: Any) -> dict[str, Any]:
-    """By two processes; the metrics that the first left."""
-    job = TrainJob(
-        name="finetune", source=str(TINY), source_is_folder=True, model=ModelConfig(), processes=2, device="cpu",
-        config=TrainingConfig(**(SETTINGS | settings)), seed=1,
-    )  # fmt: skip
-    folder = write_job(work, job, rows=rows, validation=[])
-    launch(work, 2)
-    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return metrics
-
-
-def test_two_processes_learn_what_one_learns(rows: Rows, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.mkdir()
-    two.mkdir()
-    alone = _alone(rows, one)
+def test_two_processes_learn_what_one_learns(
+    rows: Rows, by_one: tuple[Path, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = job_of(rows, tmp_path)
     with caplog.at_level(logging.INFO, logger="tradewind"):
-        both = _together(rows, two)
-    assert both["steps"] == alone["steps"] == 10
-    assert _losses(two) == pytest.approx(_losses(one), abs=BOUND)
-    assert both["loss"] == pytest.approx(alone["loss"], abs=BOUND)
-    assert both["chosen"]["micro_batch_size"] == 4
-    assert len(both["peaks"]) == 2
-    adapter = load_file(two / TRAINED / "adapter_model.safetensors")
-    learnt = {name.replace(".default", ""): weight for name, weight in alone["weights"].items()}
+        launch(work, 2)
+    metrics, expected = metrics_of(work), by_one[1]
+    assert metrics["steps"] == expected["steps"] == 10
+    assert losses(work) == pytest.approx(losses(by_one[0]), abs=BOUND)
+    assert metrics["loss"] == pytest.approx(expected["loss"], abs=BOUND)
+    assert metrics["validation_loss"] > 0
+    assert metrics["chosen"]["micro_batch_size"] == 4
+    assert len(metrics["peaks"]) == 2
+    adapter = load_file(work / TRAINED / "adapter_model.safetensors")
+    learnt = {name.replace(".default", ""): weight for name, weight in expected["weights"].items()}
     assert adapter.keys() == learnt.keys()
     for name, weight in adapter.items():
         torch.testing.assert_close(weight, learnt[name].detach(), rtol=0.02, atol=2e-4)
     told = [record.message for record in caplog.records]
-    assert sum("step 10/10" in line for line in told) == 1  # by the first alone
+    assert sum("step 10/10" in text for text in told) == 1  # by the first alone
+
+
+def test_a_process_killed_amid_its_steps_costs_no_more_than_those_since_the_checkpoint(
+    rows: Rows, by_one: tuple[Path, dict[str, Any]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = job_of(rows, tmp_path)
+    killed: list[int] = []
+
+    def kill() -> None:
+        wait_for(work / "checkpoints" / "checkpoint-3" / "verified.json")
+        process = a_rank(work, 1)
+        process.kill()
+        killed.append(process.pid)
+
+    killer = Thread(target=kill)
+    killer.start()
+    with caplog.at_level(logging.WARNING, logger="tradewind"):
+        launch(work, 2)
+    killer.join()
+    assert len(killed) == 1
+    assert "a process was lost: all of them begin again, for the 1. time" in caplog.text
+    assert "Traceback" not in caplog.text
+    metrics = metrics_of(work)
+    assert metrics["resumed_from_step"] in (3, 6, 9)
+    assert metrics["steps"] == 10
+    assert losses(work) == pytest.approx(losses(by_one[0]), abs=BOUND)
+
+
+def test_a_training_that_one_process_began_is_gone_on_with_by_two(
+    rows: Rows, by_one: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    work = job_of(rows, tmp_path)
+    shutil.copy(by_one[0] / "plan.json", work)
+    shutil.copytree(by_one[0] / "checkpoints" / "checkpoint-6", work / "checkpoints" / "checkpoint-6")
+    launch(work, 2)
+    metrics = metrics_of(work)
+    assert (metrics["resumed_from_step"], metrics["chosen"]["processes"]) == (6, 2)
+    assert losses(work) == pytest.approx(losses(by_one[0]), abs=BOUND)
+
+
+def test_processes_that_die_each_time_are_told_of(rows: Rows, tmp_path: Path) -> None:
+    work = job_of(rows, tmp_path)
+    over = False
+
+    def kill() -> None:
+        while not over:
+            for process in ranks(work):
+                if process.environ().get("RANK") == "1":
+                    process.kill()
+
+    killer = Thread(target=kill)
+    killer.start()
+    with pytest.raises(
+        TemporaryError,
+        match=r"process 1 of 2 ended by SIGKILL \(.*\), for the 4\. time; start the stage again",
+    ):
+        launch(work, 2)
+    over = True
+    killer.join()
+    assert not list(ranks(work))
+
+
+STAGE = """
+import sys
+from pathlib import Path
+from tradewind.lease import run_dir_lock
+from tradewind.training.launch import launch
+
+with run_dir_lock(Path(sys.argv[1]), "finetune"):
+    print("held", flush=True)
+    launch(Path(sys.argv[2]), 2)
+"""
+
+
+def test_a_killed_stage_leaves_no_process_and_keeps_its_lock_until_then(rows: Rows, tmp_path: Path) -> None:
+    work = job_of(rows, tmp_path / "work", num_train_epochs=500)
+    with python(STAGE, tmp_path, work) as stage:
+        assert line(stage.stdout) == "held"
+        wait_for(work / "checkpoints" / "checkpoint-3" / "verified.json")
+        both = list(ranks(work, stage.pid))
+        assert len(both) == 2
+        family = psutil.Process(stage.pid).children(recursive=True)
+        assert _open_to_others(family) == []
+        for process in both:  # so that they cannot end
+            process.suspend()
+        stage.kill()
+        stage.wait()
+        with pytest.raises(RunDirBusyError), run_dir_lock(tmp_path, "finetune"):
+            pass
+        for process in both:
+            process.resume()
+        assert not any(process.is_running() and lives(process.pid, 30) for process in family)
+    with run_dir_lock(tmp_path, "finetune"):
+        pass
+
+
+def _open_to_others(family: list[psutil.Process]) -> list[Any]:
+    """Ports that other machines could reach."""
+    return [
+        found
+        for process in family
+        for found in process.net_connections()
+        if found.status == psutil.CONN_LISTEN and found.laddr.ip not in ("127.0.0.1", "::1")
+    ]
+
+
+def test_weights_that_accelerate_does_not_share_out_are_not_trained_otherwise(rows: Rows, tmp_path: Path) -> None:
+    """On a CPU it takes DDP instead, and says nothing."""
+    with pytest.raises(
+        UserError, match=r"^asked for process \d of 2 by FSDP on cpu, accelerate made process \d of 2 by"
+    ):
+        launch(job_of(rows, tmp_path, fsdp=True), 2)
+    assert not (tmp_path / TRAINED).exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, "no launcher says how many there are"),
+        ({"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "0"}, "the launcher started 1"),
+        ({"WORLD_SIZE": "4", "RANK": "3", "LOCAL_RANK": "1"}, "the launcher started 4"),
+    ],
+)
+def test_another_number_of_processes_than_the_job_is_for_is_refused(
+    rows: Rows, tmp_path: Path, environment: dict[str, str], found: str
+) -> None:
+    work = job_of(rows, tmp_path)
+    command = [sys.executable, "-m", "tradewind.training.rank", str(work)]
+    ended = subprocess.run(command, env=os.environ | environment, check=False, timeout=120)
+    assert ended.returncode == 2
+    assert str(failure(work)) == f"the job is for 2 processes, but {found} (WORLD_SIZE); start its stage again"
+
+
+# Another launcher than torchrun, as Ray Train is one, and a device whose memory ends in one process alone.
+ONE_SHORT_OF_MEMORY = """
+import os, sys
+from pathlib import Path
+import torch
+from transformers.models.gemma2.modeling_gemma2 import Gemma2Model
+from tradewind.training.rank import run_rank
+
+forward = Gemma2Model.forward
+
+def limited(self, input_ids, position_ids=None, **inputs):
+    # Not when the first measures what it takes, which is one example.
+    if os.environ["RANK"] == "1" and position_ids is not None and int((position_ids == 0).sum()) > 3:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+    return forward(self, input_ids, position_ids=position_ids, **inputs)
+
+Gemma2Model.forward = limited
+run_rank(Path(sys.argv[1]))
+"""
+
+
+def _launch_otherwise(program: str, work: Path) -> list[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                           "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}  # fmt: skip
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(work)], env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        )
+        for rank in range(2)
+    ]
+    try:
+        return [process.wait(180) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+
+
+def test_memory_that_ends_in_one_process_does_not_leave_the_other_waiting(
+    rows: Rows, by_one: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    work = job_of(rows, tmp_path)
+    assert _launch_otherwise(ONE_SHORT_OF_MEMORY, work) == [0, 0]
+    assert losses(work) == pytest.approx(losses(by_one[0]), abs=BOUND)
