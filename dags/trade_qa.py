@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.docker.operators.docker import DockerOperator  # noqa: F401 - imported once for all parses
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -42,8 +43,8 @@ from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.schedule import schedule
 
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
-GPUS = task_gpus()
-GPU_QUEUE = gpu_queue()  # of Celery's; other executors have none
+# A queue is Celery's; other executors have none.
+ON_GPUS: dict[str, Any] = {"cluster": {"nodes": 1, "gpus": task_gpus()}, "queue": gpu_queue(), "shm_size": "2g"}
 SECRETS = {
     "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
     "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
@@ -73,10 +74,10 @@ with DAG(
         task_id="extract", secrets=SECRETS, map_index_template="{{ counts }}"
     ).expand(shard=shards.output)
     prepare = QAConversionOperator(task_id="prepare")
-    baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
-    adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
-    finetune = GemmaFinetuneOperator(task_id="finetune", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
-    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
+    baseline = GemmaBaselineOperator(task_id="baseline", **ON_GPUS, secrets=SECRETS)
+    adapt = GemmaAdaptOperator(task_id="adapt", **ON_GPUS, secrets=SECRETS)
+    finetune = GemmaFinetuneOperator(task_id="finetune", **ON_GPUS, secrets=SECRETS)
+    evaluate = GemmaEvaluateOperator(task_id="evaluate", **ON_GPUS, secrets=SECRETS)
     report = ReportOperator(task_id="report")
     register = RegisterModelOperator(task_id="register", secrets=SECRETS, outlets=[MODEL])
     approve = ApprovePromotionOperator(task_id="approve", registered=register.output, on_success_callback=keep_answer)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.docker.operators.docker import DockerOperator  # noqa: F401 - imported once for all parses
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -33,7 +34,8 @@ from tradewind_airflow.sweep import mapped_trials, sweep_params
 
 IMAGE = os.environ.get("TRADEWIND_IMAGE")  # none: each stage is a subprocess of the worker
 GPUS = task_gpus()
-GPU_QUEUE = gpu_queue()  # of Celery's; other executors have none
+# A queue is Celery's; other executors have none.
+ON_GPUS: dict[str, Any] = {"cluster": {"nodes": 1, "gpus": GPUS}, "queue": gpu_queue(), "shm_size": "2g"}
 SECRETS = {
     "HF_TOKEN": ("connection:huggingface_default", "env:HF_TOKEN"),
     "OPENAI_API_KEY": ("connection:openai_default", "env:OPENAI_API_KEY"),
@@ -70,13 +72,13 @@ with DAG(
         task_id="extract", secrets=SECRETS, map_index_template="{{ counts }}"
     ).expand(shard=shards.output)
     prepare = QAConversionOperator(task_id="prepare")
-    baseline = GemmaBaselineOperator(task_id="baseline", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
-    adapt = GemmaAdaptOperator(task_id="adapt", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
+    baseline = GemmaBaselineOperator(task_id="baseline", **ON_GPUS, secrets=SECRETS)
+    adapt = GemmaAdaptOperator(task_id="adapt", **ON_GPUS, secrets=SECRETS)
     trials = GemmaTrialOperator.partial(
-        task_id="trials", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS, **mapped_trials(GPUS)
+        task_id="trials", **ON_GPUS, secrets=SECRETS, **mapped_trials(GPUS)
     ).expand_kwargs(configure.output)
     choose = ChooseTrialOperator(task_id="choose", trials=trials.output)
-    evaluate = GemmaEvaluateOperator(task_id="evaluate", gpus=GPUS, queue=GPU_QUEUE, shm_size="2g", secrets=SECRETS)
+    evaluate = GemmaEvaluateOperator(task_id="evaluate", **ON_GPUS, secrets=SECRETS)
     report = ReportOperator(task_id="report")
     register = RegisterModelOperator(task_id="register", secrets=SECRETS, outlets=[MODEL])
     approve = ApprovePromotionOperator(task_id="approve", registered=register.output, on_success_callback=keep_answer)

@@ -22,18 +22,20 @@ _TOLD_EVERY = 300.0
 class GpuChoice:
     """Choose, as often as it takes; the lock that decides is the stage's own."""
 
-    def __init__(self, count: int, stop: StopRequest, busy: str = "the task") -> None:
+    def __init__(self, count: int, stop: StopRequest, busy: str = "the task", processes: int = 1) -> None:
         """Take note of the host's GPUs.
 
         Args:
             count: how many the task needs.
             stop: requested when the task is to end.
             busy: who waits, for the log.
+            processes: that share them.
 
         Raises:
             UserError: the host has fewer.
         """
         self.count = count
+        self.processes = processes
         self.leases: Path | None = hosts.lease_dir() if count else None
         self._gpus = hosts.inventory() if count else ()
         self._who = busy
@@ -62,10 +64,11 @@ class GpuChoice:
         return exit_code == GpuBusyError.exit_code and self.count > 0 and not self._stop.requested
 
     def arguments(self, chosen: Sequence[Gpu]) -> list[str]:
-        """What tells `tradewind` to hold these GPUs."""
+        """What tells `tradewind` to hold these GPUs, and how many processes share them."""
         if not chosen:
             return []
-        return ["--lease-dir", str(self.leases), *(part for gpu in chosen for part in ("--gpu", gpu.id))]
+        shared = ["--processes", str(self.processes)] if self.processes > 1 else []
+        return ["--lease-dir", str(self.leases), *(part for gpu in chosen for part in ("--gpu", gpu.id)), *shared]
 
     def process_environment(self, chosen: Sequence[Gpu]) -> dict[str, str]:
         """What shows a process on the host these GPUs only."""

@@ -57,7 +57,10 @@ def test_the_free_gpu_is_taken_and_told_to_the_stage(leases: Path) -> None:
 
 def test_each_of_several_gpus_is_told(leases: Path) -> None:
     choice = GpuChoice(2, StopRequest())
-    assert choice.arguments(choice.take()) == ["--lease-dir", str(leases), "--gpu", "0", "--gpu", "1"]
+    told = ["--lease-dir", str(leases), "--gpu", "0", "--gpu", "1"]
+    assert choice.arguments(choice.take()) == told
+    shared = GpuChoice(2, StopRequest(), processes=2)
+    assert shared.arguments(shared.take()) == [*told, "--processes", "2"]
 
 
 def test_an_amd_gpu_is_shown_by_its_place_among_all(monkeypatch: pytest.MonkeyPatch) -> None:

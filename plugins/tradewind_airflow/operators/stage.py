@@ -18,6 +18,7 @@ from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
 from tradewind.stages import Stage
 from tradewind_airflow.child import StageProcess, command_line
+from tradewind_airflow.cluster import Cluster
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.mounts import (
     answers_environment,
@@ -73,6 +74,8 @@ class StageOperator(FollowedContainer):
         models_dir: the models whose champion `evaluate` compares with (templated); None: those of the DAG.
         gpus: how many GPUs the task has for itself; 0: none is visible to it. They are chosen when
             the task runs; until enough are free it waits.
+        cluster: such as `{"nodes": 1, "gpus": 4}`: as `gpus=4`, and the stage's work with the model is shared by four
+            processes, one on each. Without it one process does all of it.
         cpus: a limit in cores, of a container only.
         memory: a limit such as `24g`, of a container only; swap adds nothing to it.
         env: environment variables of the stage (templated).
@@ -106,6 +109,7 @@ class StageOperator(FollowedContainer):
         shard: str | None = None,
         models_dir: str | None = None,
         gpus: int = 0,
+        cluster: Mapping[str, int] | None = None,
         cpus: float | None = None,
         memory: str | None = None,
         env: Mapping[str, str] | None = None,
@@ -116,6 +120,8 @@ class StageOperator(FollowedContainer):
             raise TypeError(f"StageOperator takes no {refused[0]}; see its own arguments (env, memory, gpus, ...)")
         part = checked_shard(stage, shard)
         check_limits(gpus, cpus)
+        spread = None if cluster is None else Cluster.of(cluster, stage, gpus)
+        gpus = gpus if spread is None else spread.gpus
         stated = {*kwargs, *(kwargs.get("default_args") or {})}
         if "trigger_rule" not in stated:
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
@@ -140,6 +146,7 @@ class StageOperator(FollowedContainer):
         self.run_dir = run_dir
         self.models_dir = models_dir
         self.gpus = gpus
+        self.processes = 1 if spread is None else spread.processes
         self.cpu_limit = cpus
 
     def execute(self, context: Context) -> dict[str, Any]:  # type: ignore[override]
@@ -160,7 +167,9 @@ class StageOperator(FollowedContainer):
         return self.shard.folder(self.stage)
 
     def _made(self, context: Context, config: RunConfig, run_dir: RunDir, identity: Identity, lost: str) -> StageResult:
-        choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
+        choice = GpuChoice(
+            self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}", processes=self.processes
+        )
         if self.image:
             self._run_container(run_dir, config, identity, choice, context)
         elif lost:

@@ -41,16 +41,16 @@ def test_a_trained_weight_counts_four_times_and_a_frozen_one_once(
     model: PreTrainedModel, gpu_memory: SimpleNamespace
 ) -> None:
     weights = sum(parameter.nbytes for parameter in model.parameters())
-    assert training_bytes(model) == 4 * weights
+    assert training_bytes(model, TrainingConfig()) == 4 * weights
     adapted = with_adapter(model, LoraSettings(r=4))
     adapter = sum(parameter.nbytes for parameter in adapted.parameters() if parameter.requires_grad)
-    assert training_bytes(adapted) == weights + 4 * adapter
+    assert training_bytes(adapted, TrainingConfig()) == weights + 4 * adapter
 
 
 def test_weights_are_shared_out_where_one_gpu_has_no_room_for_the_training(
     adapted: PeftModel, gpu_memory: SimpleNamespace
 ) -> None:
-    needed = training_bytes(adapted)
+    needed = training_bytes(adapted, TrainingConfig())
     for total, expected in ((2 * needed, False), (needed, True)):  # a part of a GPU is for activations
         gpu_memory.total_memory = total
         assert choose_sharding("finetune", adapted, TrainingConfig(), TWO_GPUS) is expected

@@ -148,6 +148,9 @@ GPUS = "gpus is how many the task needs, such as 1, not "
 CPUS = "cpus is a limit in cores, such as 2.5, not "
 
 
+CLUSTER = "cluster is such as {'nodes': 1, 'gpus': 2}, not "
+
+
 @pytest.mark.parametrize("pool", ["", "gpus_of_this_host"])
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
@@ -159,6 +162,15 @@ CPUS = "cpus is a limit in cores, such as 2.5, not "
         ({"gpus": True}, TypeError, GPUS),
         ({"gpus": -1}, TypeError, GPUS),
         ({"gpus": None}, TypeError, GPUS),
+        ({"cluster": 2}, TypeError, CLUSTER),
+        ({"cluster": {"gpus": 2}}, TypeError, CLUSTER),
+        ({"cluster": {"nodes": 1, "gpus": 2, "cpus": 4}}, TypeError, CLUSTER),
+        ({"cluster": {"nodes": 1, "gpus": "2"}}, TypeError, "cluster: gpus is how many, such as 1, not '2'"),
+        ({"cluster": {"nodes": True, "gpus": 2}}, TypeError, "cluster: nodes is how many, such as 2, not True"),
+        ({"cluster": {"nodes": 0, "gpus": 2}}, TypeError, "cluster: nodes is how many, such as 2, not 0"),
+        ({"cluster": {"nodes": 2, "gpus": 2}}, ValueError, "cluster: a task has the GPUs of one machine; nodes is 1"),
+        ({"cluster": {"nodes": 1, "gpus": 2}, "gpus": 1}, TypeError, "cluster says 2 GPUs and gpus 1; state one of"),
+        ({"cluster": {"nodes": 1, "gpus": 2}, "stage": "report"}, TypeError, "cluster is for the stages baseline, ad"),
         ({"cpus": 0}, ValueError, CPUS),
         ({"cpus": -1.5}, ValueError, CPUS),
         ({"mem_limit": "2g"}, TypeError, "StageOperator takes no mem_limit"),

@@ -146,3 +146,24 @@ def test_more_gpus_than_the_host_has_are_never_waited_for(tmp_path: Path, leases
         Task(tmp_path / "run", gpus=5).operator.execute(context)
     assert str(caught.value) == "gpus=5: this host has 2 (0, 1); ask for fewer, or list them in TRADEWIND_GPUS"
     assert list(leases.iterdir()) == []
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_a_cluster_of_one_process_is_none(tmp_path: Path, leases: Path, context: Context, gpus: int) -> None:
+    task = Task(tmp_path / "run", cluster={"nodes": 1, "gpus": gpus})
+    with task.executed(context) as outcome:
+        with task.gate.reached():
+            assert len(_leased(leases)) == gpus
+        _assert_skipped(outcome)
+
+
+def test_gpus_that_torch_does_not_see_end_the_stage_rather_than_leave_it_to_the_cpu(
+    tmp_path: Path, leases: Path, context: Context
+) -> None:
+    with pytest.raises(AirflowFailException) as caught:
+        Task(tmp_path / "run", cluster={"nodes": 1, "gpus": 2}).operator.execute(context)
+    assert str(caught.value) == (
+        "--processes 2: 2 GPUs are for them, but torch sees 0; let it see these (CUDA_VISIBLE_DEVICES), or install a "
+        "torch for this GPU"
+    )
+    assert _leased(leases) == ""
