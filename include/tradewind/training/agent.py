@@ -58,13 +58,18 @@ def _run(work: Path, processes: int, folder: Path) -> int:
         rank = ("-m", "tradewind.training.rank", work, os.getpid(), folder / "ranks")
         elastic_launch(config, sys.executable)(*map(str, rank))
     except ChildFailedError as error:
-        # One that was killed, if any: the others only missed it.
-        rank, code = min(((rank, lost.exitcode) for rank, lost in error.failures.items()), key=lambda found: found[1])
+        rank, code = min(((rank, lost.exitcode) for rank, lost in error.failures.items()), key=_is_consequence)
         print(
             f"LOST process {rank} of {processes} ended by {_told(code)}, for the {RESTARTS + 1}. time", file=sys.stderr
         )
         return 1
     return 0
+
+
+def _is_consequence(found: tuple[int, int]) -> int:
+    """A process that was killed is the cause; others missed it and ended, or were ended by torchrun."""
+    _, code = found
+    return 2 if code == -signal.SIGTERM else int(code >= 0)
 
 
 def _told(code: int) -> str:

@@ -8,6 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -105,8 +107,10 @@ def test_processes_that_die_each_time_are_told_of(rows: Rows, tmp_path: Path) ->
     def kill() -> None:
         while not over:
             for process in ranks(work):
-                if process.environ().get("RANK") == "1":
-                    process.kill()
+                with suppress(psutil.Error):
+                    if process.environ().get("RANK") == "1":
+                        process.kill()
+            time.sleep(0.02)
 
     killer = Thread(target=kill)
     killer.start()
@@ -122,6 +126,8 @@ def test_processes_that_die_each_time_are_told_of(rows: Rows, tmp_path: Path) ->
 
 STAGE = """
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from tradewind.lease import run_dir_lock
 from tradewind.training.launch import launch
