@@ -10,6 +10,7 @@
 # No `syntax` line: it would ask a registry for a parser that every BuildKit has.
 ARG BASE_TRAINER=python:3.11-slim
 ARG BASE_AIRFLOW=apache/airflow:3.3.2-python3.11
+ARG BASE_VLLM=vllm/vllm-openai:latest
 # pip brings certificates of its own and reads these only when told; the path is Debian's, as both bases are.
 ARG PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 
@@ -70,6 +71,16 @@ ARG COMMIT=unknown
 LABEL org.opencontainers.image.title="tradewind-trainer" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}"
+
+# `docker build --target vllm --tag tradewind-vllm .`: vLLM's own image, which has what serving needs, with our wheel.
+FROM ${BASE_VLLM} AS vllm
+RUN --mount=type=bind,from=wheel,source=/dist,target=/mnt/dist \
+    python3 -m pip install --no-index --no-deps --no-cache-dir /mnt/dist/*.whl \
+ && python3 -c "import openai, psutil, pydantic, yaml, tradewind.serving.serve"
+ENV HOME=/tmp USER=tradewind PYTHONUNBUFFERED=1
+USER 1000
+ENTRYPOINT []
+CMD ["python3", "-m", "tradewind", "serve", "--help"]
 
 FROM ${BASE_AIRFLOW} AS airflow
 ARG PIP_CERT

@@ -38,6 +38,7 @@ from tradewind_airflow.operators.gemma import (
 from tradewind_airflow.operators.promotion import ApprovePromotionOperator, PromoteModelOperator, RegisterModelOperator
 from tradewind_airflow.operators.qa import QAConversionOperator, TranscriptShardsOperator
 from tradewind_airflow.operators.report import NotifyPromotionOperator, NotifyRunOperator, ReportOperator
+from tradewind_airflow.operators.serving import ServedChampionSensor, serve_wait
 from tradewind_airflow.params import run_params
 from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.schedule import schedule
@@ -98,3 +99,8 @@ with DAG(
     prepare >> baseline >> evaluate
     configure >> announce
     promote >> end
+    if (minutes := serve_wait()) is not None:  # a service of its own serves the champion: docs/serving.md
+        hand_over = ServedChampionSensor(
+            task_id="hand_over", registered=register.output, promoted=promote.output, timeout=60 * minutes
+        )
+        hand_over >> end

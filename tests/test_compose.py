@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from documents import REPOSITORY
+from tradewind.__main__ import _parser
 
 REQUIRED = (
     "TRADEWIND_POSTGRES_PASSWORD", "TRADEWIND_REDIS_PASSWORD", "TRADEWIND_FERNET_KEY", "TRADEWIND_JWT_SECRET",
@@ -21,7 +22,7 @@ REQUIRED = (
 SERVICES = {"postgres", "redis", "volumes-init", "airflow-init", "api-server", "scheduler", "dag-processor",
             "triggerer", "worker", "worker-cpu", "docker-proxy"}  # fmt: skip
 WORKERS = {"worker", "worker-cpu"}
-_OPTIONAL = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY")
+_OPTIONAL = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "VLLM_API_KEY")
 _DOCKER_COMPOSE = shutil.which("docker-compose")
 
 
@@ -42,12 +43,16 @@ def _config(folder: Path, **changes: str | None) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> dict[str, Any]:
-    """The services as Compose resolves them."""
-    done = _config(tmp_path)
+def _resolved(folder: Path, **changes: str | None) -> dict[str, Any]:
+    done = _config(folder, **changes)
     assert done.returncode == 0, done.stderr
     return dict(yaml.safe_load(done.stdout)["services"])
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> dict[str, Any]:
+    """The services as Compose resolves them, without those of a profile, which only who asks for it gets."""
+    return {name: service for name, service in _resolved(tmp_path).items() if "profiles" not in service}
 
 
 def test_it_is_valid_and_whole(services: dict[str, Any]) -> None:
@@ -63,6 +68,28 @@ def test_a_missing_setting_is_named(tmp_path: Path, name: str, value: str | None
     done = _config(tmp_path, **{name: value})
     assert done.returncode != 0
     assert f"set {name} in .env" in done.stderr
+
+
+def test_a_served_model_is_a_profile_apart_from_all_else(services: dict[str, Any], tmp_path: Path) -> None:
+    found = _resolved(tmp_path, TRADEWIND_SERVE_GPU="3", TRADEWIND_SERVE_DAG="mine")
+    assert set(found) - set(services) == {"serve", "serve-gpu"}
+    for name in ("serve", "serve-gpu"):
+        service = found[name]
+        assert service["profiles"] == [name]
+        assert list(service["networks"]) == ["serving"]
+        assert service["ports"] == ["127.0.0.1:8001:8000/tcp"]
+        assert service["read_only"]
+        assert service["healthcheck"]["test"]
+        assert service["restart"] == "unless-stopped"
+        assert "docker.sock" not in str(service["volumes"])
+        # Its own command line takes what is stated there.
+        arguments = _parser().parse_args(service["command"][3:])
+        assert (str(arguments.target), arguments.follow, arguments.host) == ("/runs/models/mine", True, "0.0.0.0")
+    arguments = _parser().parse_args(found["serve-gpu"]["command"][3:])
+    assert (arguments.engine, arguments.gpu, str(arguments.lease_dir)) == ("vllm", ["3"], "/leases")
+    leases = [str(mount) for mount in (*found["serve-gpu"]["volumes"], *services["worker"]["volumes"])]
+    assert leases.count("leases:/leases:rw") == 2, "the trainings' own locks"
+    assert "VLLM_API_KEY" not in (found["serve"]["environment"] or {})
 
 
 def test_the_engine_is_reached_by_the_workers_only_and_through_the_proxy(services: dict[str, Any]) -> None:

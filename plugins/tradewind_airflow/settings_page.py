@@ -42,6 +42,8 @@ SET_BY_USER = {
     "TRADEWIND_START_DATE": "No run by the clock before this date; unset: from the day on which the DAG is unpaused.",
     "TRADEWIND_MAX_RUNS": "After so many times of the clock, counted from `TRADEWIND_START_DATE`, it starts no more "
     "runs; unset: no end.",
+    "TRADEWIND_SERVE_WAIT": "How many minutes `trade_qa` waits for `tradewind serve --follow` to take over its "
+    "champion: [serving.md](serving.md); unset: it does not wait.",
     "TRADEWIND_SWEEP_PARALLEL": "How many trials of `trade_qa_sweep` run beside each other; unset: as many as there "
     "are GPUs for, and one without GPUs.",
 }
@@ -58,6 +60,7 @@ OTHERS = {
     "SLACK_TOKEN": "A bot's token: [slack.md](slack.md). Never reaches a stage.",
     "HF_TOKEN": "A hub account's token, for gated models and for pushing: [gemma.md](gemma.md).",
     "OPENAI_API_KEY": "The key of `extract` and of the judge; `api_key_env` names another variable.",
+    "VLLM_API_KEY": "The key that vLLM asks of clients, and that `tradewind serve` shows it: [serving.md](serving.md).",
     "HF_HUB_OFFLINE": "`1`: the hub is never asked; also set where a recipe names embedded models only.",
     "HF_ENDPOINT": "Another hub than huggingface.co.",
     "DOCKER_HOST": "The engine; it must be this host's.",

@@ -117,6 +117,16 @@ def test_the_finished_model_is_an_asset(dags: dict[str, Any]) -> None:
         assert [asset.uri for asset in dags["trade_qa"].get_task(task_id).outlets] == ["tradewind://trade_qa/model"]
 
 
+def test_the_champion_is_waited_for_where_a_service_serves_it(
+    airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADEWIND_SERVE_WAIT", "30")
+    dag = _read(project)["trade_qa"]
+    task = dag.get_task("hand_over")
+    assert (task.upstream_task_ids, task.downstream_task_ids) == ({"register", "promote"}, {"end"})
+    assert (task.timeout, task.mode, task.trigger_rule) == (1800, "reschedule", "none_failed")
+
+
 def test_a_bad_value_of_the_deployments_is_one_line_that_names_its_variable(
     airflow_database: None, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
