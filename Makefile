@@ -39,7 +39,7 @@ lint: $(VENV)/.test
 bench: $(VENV)/.run
 	@$(BIN)/python benchmarks/trainers/install_llama_factory.py
 	@$(BIN)/python benchmarks/levers.py --model tiny
-	@for question in finetune generate distributed score prepare orchestrate; do \
+	@for question in finetune generate distributed score prepare orchestrate serve; do \
 		$(BIN)/python benchmarks/$$question.py || exit; \
 	done
 	@$(BIN)/python benchmarks/page.py

@@ -23,7 +23,7 @@ contestant: [benchmarks](../benchmarks/README.md). Times are medians, with the l
 brackets; a ratio is the median of the ratios of runs that stood next to each other. The bars were set before anything
 was measured.
 """
-_ORDER = ("finetune", "levers", "generate", "distributed", "score", "prepare", "orchestrate")
+_ORDER = ("finetune", "levers", "generate", "distributed", "score", "prepare", "orchestrate", "serve")
 
 
 def main() -> None:
