@@ -12,7 +12,7 @@ from tradewind.models import check_location
 
 
 def check_recipe(config: RunConfig) -> None:
-    """Fail where a named model is not there or a tracker or vLLM is not installed; nothing is downloaded.
+    """Fail where a named model is not there or a tracker, vLLM or bitsandbytes is not installed; no download.
 
     Raises:
         UserError: one line that names the setting and what to do.
@@ -23,6 +23,10 @@ def check_recipe(config: RunConfig) -> None:
         for tracker in getattr(config, stage).report_to:
             if importlib.util.find_spec(tracker) is None:
                 raise UserError(f"{stage}.report_to: {tracker} is not installed; pip install {tracker}")
+        quantization = getattr(config, stage).quantization_config
+        if quantization is not None and quantization.load_in_4bit and importlib.util.find_spec("bitsandbytes") is None:
+            where = f"{stage}.quantization_config"
+            raise UserError(f"{where}: bitsandbytes is not installed; pip install 'tradewind[qlora]', or leave it out")
     check_generator(config.evaluate)
 
 

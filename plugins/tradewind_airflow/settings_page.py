@@ -75,8 +75,9 @@ def page() -> str:
 Made by `python -m tradewind_airflow.settings_page > docs/settings.md`; a test fails where the two differ.
 
 A recipe is a YAML file that states what differs from the defaults below. The [shipped
-ones](../include/tradewind/recipes/) are `tiny` and `gemma-2-2b-it`. `--set finetune.lora.r=8` overrides a recipe on the
-command line. An unknown key or a value out of range ends the run in its first seconds, with the key's name.
+ones](../include/tradewind/recipes/) are `tiny`, `gemma-2-2b-it` and `gemma-2-9b-it-qlora`. `--set finetune.lora.r=8`
+overrides a recipe on the command line. An unknown key or a value out of range ends the run in its first seconds, with
+the key's name.
 
 A *block* is a mapping of further settings, with a table of its own: `finetune: {{lora: {{r: 8}}}}`. What a block does
 not state keeps its default.

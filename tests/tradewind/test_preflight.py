@@ -15,7 +15,7 @@ def _config(**overrides: object) -> RunConfig:
 
 
 def test_the_shipped_recipes_pass() -> None:
-    for recipe in ("tiny", "gemma-2-2b-it"):
+    for recipe in ("tiny", "gemma-2-2b-it", "gemma-2-9b-it-qlora"):
         check_recipe(resolve(recipe, "documents"))
 
 

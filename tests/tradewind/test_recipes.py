@@ -35,7 +35,7 @@ def test_every_shipped_recipe_resolves(name: str) -> None:
 
 
 def test_the_shipped_recipes_are_the_embedded_one_and_the_original() -> None:
-    assert shipped_recipes() == ["gemma-2-2b-it", "tiny"]
+    assert shipped_recipes() == ["gemma-2-2b-it", "gemma-2-9b-it-qlora", "tiny"]
     assert resolve("tiny", "documents").model.model_name_or_path.startswith("embedded:")
 
 
@@ -159,7 +159,8 @@ def test_a_recipe_in_another_encoding_is_told_with_the_byte(recipe: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("tinny", "did you mean 'tiny'?"), ("zzz", "shipped are gemma-2-2b-it, tiny")]
+    ("name", "told"),
+    [("tinny", "did you mean 'tiny'?"), ("zzz", "shipped are gemma-2-2b-it, gemma-2-9b-it-qlora, tiny")],
 )
 def test_an_unknown_recipe_s_name_is_told_with_what_there_is(name: str, told: str) -> None:
     message = _fault(name)
@@ -169,7 +170,10 @@ def test_an_unknown_recipe_s_name_is_told_with_what_there_is(name: str, told: st
 
 
 def test_a_recipe_file_that_is_absent_is_told(recipe: Path) -> None:
-    assert _fault(recipe) == f"{recipe}: no such recipe file; name a shipped one (gemma-2-2b-it, tiny) or a path"
+    assert (
+        _fault(recipe)
+        == f"{recipe}: no such recipe file; name a shipped one (gemma-2-2b-it, gemma-2-9b-it-qlora, tiny) or a path"
+    )
 
 
 def test_overrides_win_over_the_recipe() -> None:

@@ -20,7 +20,7 @@ from tradewind.config.evaluate import EvaluateConfig, JudgeConfig
 from tradewind.config.extract import ExtractConfig, GroundingConfig
 from tradewind.config.registry import GateConfig, GateRule, RegistryConfig
 from tradewind.config.run import Recipe, RunConfig
-from tradewind.config.training import LoraSettings, ModelConfig, SweepConfig, TrainingConfig
+from tradewind.config.training import LoraSettings, ModelConfig, QuantizationSettings, SweepConfig, TrainingConfig
 
 __all__ = [
     "AskConfig",
@@ -44,6 +44,7 @@ __all__ = [
     "ModelConfig",
     "PriceConfig",
     "QualityConfig",
+    "QuantizationSettings",
     "QuestionTemplates",
     "Recipe",
     "RegistryConfig",

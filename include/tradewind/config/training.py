@@ -38,6 +38,22 @@ class LoraSettings(Frozen):
     """The layers that get an adapter."""
 
 
+class QuantizationSettings(Frozen):
+    """QLoRA: what is frozen below LoRA's adapters, in 4 bits; named as in transformers' `BitsAndBytesConfig`.
+
+    Needs the package bitsandbytes.
+    """
+
+    load_in_4bit: bool = True
+    """`false`: as without this block."""
+    bnb_4bit_quant_type: Literal["nf4", "fp4"] = "nf4"
+    """`nf4` suits weights, which are spread as a bell curve; `fp4` is a floating-point number."""
+    bnb_4bit_use_double_quant: bool = True
+    """Quantise the scales of the quantised weights, too: 0.4 bits a weight less."""
+    bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] | Auto = "auto"
+    """What weights are made of again for each product. `auto`: bfloat16 on hardware that can, else float32."""
+
+
 class TrainingConfig(Frozen):
     """One training: adaptation on running text, or fine-tuning on pairs."""
 
@@ -96,6 +112,8 @@ class TrainingConfig(Frozen):
     """How many checkpoints stand at once; all are removed when the stage is done."""
     lora: LoraSettings | None = LoraSettings()
     """Low-rank adapters; None trains every weight."""
+    quantization_config: QuantizationSettings | None = None
+    """Frozen weights in 4 bits while adapters are trained (QLoRA); the adapter is merged into the unquantised ones."""
     report_to: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ()
     """Trackers of transformers' that each training reports to; their packages must be installed."""
     push_to_hub: bool = False
@@ -103,6 +121,18 @@ class TrainingConfig(Frozen):
     `registry.push_to_hub`."""
     hub_model_id: str | None = None
     """Such as `your-team/trade-gemma`; needed with `push_to_hub`."""
+
+    @model_validator(mode="after")
+    def _four_bits_need_adapters(self) -> TrainingConfig:
+        if self.lora is None and self.quantization_config is not None and self.quantization_config.load_in_4bit:
+            raise ValueError("quantization_config needs lora: weights in 4 bits cannot be trained themselves")
+        return self
+
+    @model_validator(mode="after")
+    def _four_bits_are_not_shared_out(self) -> TrainingConfig:
+        if self.fsdp is True and self.quantization_config is not None and self.quantization_config.load_in_4bit:
+            raise ValueError("fsdp cannot share out weights in 4 bits: leave out fsdp or quantization_config")
+        return self
 
     @model_validator(mode="after")
     def _hub_needs_a_name(self) -> TrainingConfig:

@@ -12,7 +12,7 @@ from tradewind.models.shape import Shape
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 _MOMENTS = 2  # Adam's
-_ADAPTER = 4  # bytes of a number: PEFT keeps adapters in float32
+_ADAPTER = 4  # bytes of a number: adapters are in float32, and so is what of a 4-bit model is not in 4 bits
 _CONTEXT = int(0.6e9)  # CUDA's own, on each device
 _QUESTION = 512  # tokens, of those that are answered
 
@@ -41,10 +41,12 @@ def memory_need(shape: Shape, recipe: Recipe) -> Need:
 def training_bytes(shape: Shape, recipe: Recipe, training: TrainingConfig) -> int:
     """Weights, what the optimizer keeps, and the activations of one example of `max_length`."""
     width = BYTES[recipe.model.dtype]
+    # What stands between layers has the width of the embeddings, which 4-bit models have in float32.
+    between = _ADAPTER if _is_in_four_bits(training) else width
     return (
-        shape.parameters * width
+        _weights(shape, training, width)
         + _trained_state(shape, training, width)
-        + _activations(shape, training.max_length, width)
+        + _activations(shape, training.max_length, between)
         + _CONTEXT
     )
 
@@ -62,6 +64,19 @@ def disk_need(shape: Shape, recipe: Recipe) -> int:
             kept = training.save_total_limit + 1
             checkpoints = max(checkpoints, kept * trained * each * (1 + _MOMENTS))
     return left + checkpoints
+
+
+def _weights(shape: Shape, training: TrainingConfig, width: int) -> int:
+    quantization = training.quantization_config
+    if quantization is None or not _is_in_four_bits(training):
+        return shape.parameters * width
+    # A scale for 64 weights: a float32, or a byte with a float32 for 256 of these.
+    scale = (1 + 4 / 256) / 64 if quantization.bnb_4bit_use_double_quant else 4 / 64
+    return int(shape.projected * (0.5 + scale)) + (shape.parameters - shape.projected) * _ADAPTER
+
+
+def _is_in_four_bits(training: TrainingConfig) -> bool:
+    return training.quantization_config is not None and training.quantization_config.load_in_4bit
 
 
 def _trained(shape: Shape, training: TrainingConfig, width: int) -> tuple[int, int]:

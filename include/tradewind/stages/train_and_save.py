@@ -39,13 +39,13 @@ def train_and_save(
         validation: rows of which the trained model's loss is to be told.
     """
     if stage.team is None:
-        model = load_model(source, stage.config.model)
+        model = load_model(source, stage.config.model, config.quantization_config)
         before = Before.of(model, rows[0]["input_ids"])
         trained, metrics = train(stage.name, model, tokenizer, rows, config, stage.config.seed, stage.work)
         if validation:
             metrics["validation_loss"] = answer_loss(trained, validation, config.per_device_train_batch_size)
     else:
-        before = Before.of(load_model(source, stage.config.model, "cpu"), rows[0]["input_ids"])
+        before = Before.of(load_model(source, stage.config.model, device="cpu"), rows[0]["input_ids"])
         trained, metrics = train_together(stage, stage.team, source, rows, config, validation=validation)
     stage.metrics |= metrics
     stage.resumed_from_step = metrics["resumed_from_step"]

@@ -16,9 +16,18 @@ def choose_attention(config: ModelConfig) -> tuple[str, str]:
     if config.attn_implementation != "auto":
         return config.attn_implementation, "the recipe says so"
     if not torch.cuda.is_available():
-        return "eager", "no GPU is seen"
+        return on_cpu(config)
     if config.dtype == "float32":
         return "eager", "FlashAttention computes in half precision only, and model.dtype is float32"
     if not is_flash_attn_2_available():
         return "eager", "the package flash-attn is not installed"
     return "flash_attention_2", "it is installed, and the weights are in half precision"
+
+
+def on_cpu(config: ModelConfig) -> tuple[str, str]:
+    """The same for a model that is on the CPU, whether there is a GPU or not: FlashAttention is for GPUs only."""
+    if config.attn_implementation in ("eager", "sdpa"):
+        return config.attn_implementation, "the recipe says so"
+    if config.attn_implementation == "flash_attention_2" and not torch.cuda.is_available():
+        return config.attn_implementation, "the recipe says so"  # and the load says why it cannot be
+    return "eager", "no GPU is used" if torch.cuda.is_available() else "no GPU is seen"

@@ -11,10 +11,15 @@ from peft.tuners.lora import Linear as LoraLayer
 from torch import nn
 from transformers import PreTrainedModel
 
+from tradewind.training.four_bits import is_in_four_bits
+
 
 def can_be_narrow(model: PreTrainedModel | PeftModel) -> bool:
-    """Whether a training in bfloat16 narrows frozen weights: with adapters, on a CPU; on a GPU autocast is enough."""
-    return isinstance(model, PeftModel) and model.device.type == "cpu"
+    """Whether a training in bfloat16 narrows frozen weights: with adapters, on a CPU; on a GPU autocast is enough.
+
+    Weights in 4 bits are narrower already.
+    """
+    return isinstance(model, PeftModel) and model.device.type == "cpu" and not is_in_four_bits(model)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import datasets
 import torch
@@ -13,9 +14,11 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from tradewind.config import ModelConfig
+from tradewind.config import ModelConfig, QuantizationSettings
 from tradewind.errors import UserError
-from tradewind.training.attention import choose_attention
+from tradewind.team import Device
+from tradewind.training.attention import choose_attention, on_cpu
+from tradewind.training.four_bits import four_bits
 
 log = logging.getLogger("tradewind")
 
@@ -35,18 +38,32 @@ def load_tokenizer(source: Path | str, revision: str | None = None) -> PreTraine
     return tokenizer
 
 
-def load_model(source: Path | str, config: ModelConfig, device: str | None = None) -> PreTrainedModel:
+def load_model(
+    source: Path | str,
+    config: ModelConfig,
+    quantization: QuantizationSettings | None = None,
+    *,
+    device: Device | None = None,
+    used_on: Device | None = None,
+) -> PreTrainedModel:
     """The weights, in the recipe's dtype.
 
     Args:
         source: the model's folder or hub name.
+        quantization: load the weights of the layers in 4 bits.
         device: where they go; None: on the GPU where there is one.
+        used_on: where they are to compute, if not there.
 
     Raises:
-        UserError: they cannot be had, are damaged, or the model is gated.
+        UserError: they cannot be had, are damaged, or the model is gated; or 4 bits do not work here.
     """
     _quiet_bars()
-    attention, why = choose_attention(config)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    attention, why = choose_attention(config) if (used_on or device) == "cuda" else on_cpu(config)
+    in_bits: dict[str, Any] = {}
+    if quantization is not None and quantization.load_in_4bit:
+        # Onto the device at once: it holds no more than the 4 bits at any time.
+        in_bits = {"quantization_config": four_bits(quantization, torch.device(device)), "device_map": {"": device}}
     log.info("%s attention: %s", attention, why)
     try:
         model = AutoModelForCausalLM.from_pretrained(
@@ -54,10 +71,11 @@ def load_model(source: Path | str, config: ModelConfig, device: str | None = Non
             revision=config.model_revision if isinstance(source, str) else None,
             dtype=getattr(torch, config.dtype),
             attn_implementation=attention,
+            **in_bits,
         )
     except (OSError, ValueError, SafetensorError, json.JSONDecodeError) as error:
         raise _unavailable(source, error) from error
-    return model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return model if in_bits else model.to(device)
 
 
 def _quiet_bars() -> None:

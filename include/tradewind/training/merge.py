@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tradewind.config import ModelConfig
 from tradewind.errors import UserError
+from tradewind.training.four_bits import is_in_four_bits
 from tradewind.training.load import load_model
 from tradewind.training.tokens import stop_ids
 
@@ -40,6 +41,8 @@ def save_trained(
 ) -> dict[str, Any]:
     """Write `work/model` (merged, whole) and with LoRA `work/adapter`, then read the model back and compare.
 
+    What was trained on 4-bit weights is merged into the unquantised ones.
+
     Returns:
         `changed_tensors` and `tensors`, and the largest change of a logit on the probe.
 
@@ -48,7 +51,10 @@ def save_trained(
     """
     after_training = _logits(trained, before.probe)
     merged: PreTrainedModel
-    if isinstance(trained, PeftModel):
+    if isinstance(trained, PeftModel) and is_in_four_bits(trained):
+        trained.save_pretrained(work / "adapter")
+        merged, before, after_training = _merged_into_unquantized(trained, before.probe, config, work / "adapter")
+    elif isinstance(trained, PeftModel):
         trained.save_pretrained(work / "adapter")
         merged = trained.merge_and_unload(safe_merge=True)
     else:
@@ -57,8 +63,29 @@ def save_trained(
         merged.generation_config.eos_token_id = stop_ids(tokenizer)
     merged.save_pretrained(work / "model")
     tokenizer.save_pretrained(work / "model")
-    saved = load_model(work / "model", config, merged.device.type)
+    device = merged.device.type
+    del merged
+    saved = load_model(work / "model", config, device=device)
     return compare(before, after_training, saved)
+
+
+def _merged_into_unquantized(
+    trained: PeftModel, probe: list[int], config: ModelConfig, adapter: Path
+) -> tuple[PreTrainedModel, Before, torch.Tensor]:
+    """Merge into the base as it was before it was quantised; that base, and the logits that are to be expected.
+
+    The 4 bits are a way to compute with less memory; to merge into them would keep their rounding in the model, and
+    round the adapter, too. What training did is the change that the adapter makes on the 4-bit base: the same change
+    is expected of the unquantised one. On the CPU, since a GPU for 4 bits need not hold the whole of it.
+    """
+    with trained.disable_adapter():
+        without = _logits(trained, probe)
+    change = _logits(trained, probe) - without
+    name = trained.get_base_model().name_or_path
+    base = load_model(Path(name) if Path(name).is_dir() else name, config, device="cpu")
+    before = Before.of(base, probe)
+    merged = PeftModel.from_pretrained(base, adapter).merge_and_unload(safe_merge=True)
+    return merged, before, before.logits + change
 
 
 def compare(before: Before, trained_logits: torch.Tensor, saved: PreTrainedModel) -> dict[str, Any]:

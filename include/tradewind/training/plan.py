@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from tradewind.config import TrainingConfig
 from tradewind.files import write_atomically
 from tradewind.training.backbone import causal_model
+from tradewind.training.four_bits import is_in_four_bits
 from tradewind.training.frozen_weights import can_be_narrow
 from tradewind.training.micro_batch import choose_micro_batch, share_of_step
 from tradewind.training.precision import choose_bfloat16, training_flops
@@ -147,6 +148,8 @@ def _takes_row_attention(model: PreTrainedModel | PeftModel) -> bool:
 def _choose_compiling(model: PreTrainedModel, flops: float, config: TrainingConfig) -> tuple[bool, str]:
     if config.torch_compile != "auto":
         return config.torch_compile, "the recipe says so"
+    if is_in_four_bits(model):
+        return False, "layers of 4-bit weights are bitsandbytes' own"
     compilers = COMPILERS[model.device.type]
     if not any(shutil.which(compiler) for compiler in compilers):
         return False, f"there is no compiler ({', '.join(compilers)})"

@@ -11,7 +11,9 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
-from tradewind.training.backbone import head, hidden_states
+from tradewind.training.backbone import causal_model, head, hidden_states
+from tradewind.training.bfloat16 import has_bfloat16
+from tradewind.training.four_bits import is_in_four_bits
 from tradewind.training.frozen_weights import can_be_narrow, in_bfloat16
 from tradewind.training.lora_linear import one_lora_operation
 
@@ -40,10 +42,10 @@ def choose_bfloat16(
     """
     if config.bf16 != "auto":
         return config.bf16, "the recipe says so"
-    weights = head(model).weight.dtype
-    if weights != torch.float32:
-        return weights == torch.bfloat16, f"the weights are in {str(weights).removeprefix('torch.')}"
-    if not _has_bfloat16(model.device):
+    given, why = _given(model)
+    if given != torch.float32 or is_in_four_bits(model):
+        return given == torch.bfloat16, f"{why} {str(given).removeprefix('torch.')}"
+    if not has_bfloat16(model.device):
         return False, f"this {'GPU' if model.device.type == 'cuda' else 'CPU'} has no bfloat16"
     step = training_flops(model, size * width)
     if step < LARGE_STEP:
@@ -53,10 +55,12 @@ def choose_bfloat16(
     return _measured(model, torch.full((size, width), 7, device=model.device))
 
 
-def _has_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - torch's own tests ask it so
+def _given(model: PreTrainedModel | PeftModel) -> tuple[torch.dtype, str]:
+    """What the weights already decide, and why."""
+    if is_in_four_bits(model):
+        found: torch.dtype = causal_model(model).config.quantization_config.bnb_4bit_compute_dtype
+        return found, "weights in 4 bits are computed with in"
+    return head(model).weight.dtype, "the weights are in"
 
 
 def _measured(model: PreTrainedModel | PeftModel, ids: torch.Tensor) -> tuple[bool, str]:

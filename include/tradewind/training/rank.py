@@ -98,7 +98,10 @@ def train_rank(work: Path, job: TrainJob, store: str = "") -> None:
     source = job.location
     tokenizer = load_tokenizer(source, None if job.source_is_folder else job.model.model_revision)
     rows, validation = (read_jsonl(work / FOLDER / f"{name}.jsonl") for name in ("rows", "validation"))
-    model = load_model(source, job.model, "cpu")  # weights that are too large for one GPU must not go there whole
+    quantization = job.config.quantization_config
+    # Weights that are too large for one GPU must not go there whole; in 4 bits they are never shared out.
+    place = job.device if quantization else "cpu"
+    model = load_model(source, job.model, quantization, device=place, used_on=job.device)
     trained, metrics = train(
         job.name, model, tokenizer, rows, job.config, job.seed, work, world=world, save_to=work / TRAINED
     )

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
 from tradewind.errors import UserError
+from tradewind.training.four_bits import is_in_four_bits
 from tradewind.training.learning_memory import learning_bytes
 from tradewind.training.world import World
 
@@ -23,7 +24,7 @@ _SHARE = 0.8
 
 def choose_sharding(name: str, model: PreTrainedModel | PeftModel, config: TrainingConfig, world: World) -> bool:
     """Whether the processes share the weights out, as the recipe says or as one GPU's memory has no room for them."""
-    if world.size == 1:
+    if world.size == 1 or is_in_four_bits(model):
         return False
     if config.fsdp != "auto":
         return config.fsdp

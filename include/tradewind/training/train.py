@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from transformers.trainer_callback import PrinterCallback
 from trl import SFTConfig
@@ -20,6 +20,7 @@ from tradewind.config import LoraSettings, TrainingConfig
 from tradewind.files import write_jsonl
 from tradewind.training.checkpoints import VerifyCheckpoints, newest_verified
 from tradewind.training.computing import computing
+from tradewind.training.four_bits import is_in_four_bits
 from tradewind.training.learning_memory import check_fits
 from tradewind.training.plan import Plan, plan_training
 from tradewind.training.progress_file import ProgressFile
@@ -112,7 +113,12 @@ def train(
 
 
 def with_adapter(model: PreTrainedModel, settings: LoraSettings) -> PeftModel:
-    """The model, frozen, with a new adapter; its weights are drawn from torch's random state."""
+    """The model, frozen, with a new adapter; its weights are drawn from torch's random state.
+
+    Of a model in 4 bits, what is not in 4 bits is made float32: norms and embeddings are sensitive, and small.
+    """
+    if is_in_four_bits(model):
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     lora = settings.model_dump() | {"target_modules": list(settings.target_modules)}
     return get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", **lora))
 
@@ -123,6 +129,7 @@ def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) 
         "enabled",
         "max_length",
         "lora",
+        "quantization_config",
         "group_by_length",
         "report_to",
         "loss_type",

@@ -49,5 +49,5 @@ def train_together(
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     stage.note_peaks([PeakMemory(host=host, gpu=gpu) for host, gpu in metrics.pop("peaks")])
     if config.lora is None:
-        return load_model(work / TRAINED, model, "cpu"), metrics
-    return PeftModel.from_pretrained(load_model(source, model, "cpu"), work / TRAINED), metrics
+        return load_model(work / TRAINED, model, device="cpu"), metrics
+    return PeftModel.from_pretrained(load_model(source, model, device="cpu"), work / TRAINED), metrics

@@ -16,6 +16,7 @@ from trl import SFTTrainer
 from tradewind.errors import UserError
 from tradewind.training.answer_cross_entropy import AnswerCrossEntropy
 from tradewind.training.backbone import causal_model, head, hidden_states
+from tradewind.training.four_bits import is_in_four_bits
 from tradewind.training.gradients import average
 from tradewind.training.halves import Batch, halves
 from tradewind.training.out_of_memory import OUT_OF_MEMORY, free_memory, is_out_of_memory
@@ -42,7 +43,10 @@ class AnswerTrainer(SFTTrainer):
         """Take TRL's arguments, and whether examples of like length share a batch."""
         self.group_by_length = group_by_length
         self.world = world
+        adapters = self._adapters(kwargs["model"])
         super().__init__(*args, **kwargs)
+        for parameter, data in adapters:  # TRL makes those of a 4-bit model bfloat16, which rounds small steps away
+            parameter.data = data
         check_world(self.accelerator, world, sharded=plan.sharded)
         self.averages = world.size > 1 and plan.answer_loss
         self._lost_in_step: Tensor | None = None  # of the batches since gradients were averaged last
@@ -56,6 +60,11 @@ class AnswerTrainer(SFTTrainer):
             weight = head(self.model).weight
             frozen_narrow = plan.bf16 and not weight.requires_grad
             self._head = weight.detach().to(torch.bfloat16) if frozen_narrow else weight
+
+    @staticmethod
+    def _adapters(model: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
+        learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return [(parameter, parameter.data) for parameter in learning] if is_in_four_bits(model) else []
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         began = time.monotonic()

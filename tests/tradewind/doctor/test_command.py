@@ -76,3 +76,19 @@ def test_packages_that_are_missing_or_too_old_are_named(
     in_image = doctor("tiny", "packages", TRADEWIND_IMAGE="some-image")
     assert "no-such-package" not in in_image.text
     assert os.environ["PATH"] not in in_image.text
+
+
+@pytest.mark.slow
+def test_bitsandbytes_is_tried_where_the_recipe_is_in_four_bits_and_where_it_is_broken(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    four = "finetune: {quantization_config: {load_in_4bit: true}}\n"
+    assert "computes nf4 on this cpu; the merge takes 0.0 GB" in doctor(four, "bitsandbytes").words("bitsandbytes")
+    broken = tmp_path / "broken" / "bitsandbytes"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise OSError('libcudart.so.13: cannot open')\n", encoding="utf-8")
+    path = os.pathsep.join([str(broken.parent), os.environ.get("PYTHONPATH", "")])
+    told = doctor("tiny", "bitsandbytes", PYTHONPATH=path)
+    assert told.outcome("bitsandbytes") == "failure"
+    assert "it is installed and broken, and PEFT imports it: OSError: libcudart.so.13" in told.words("bitsandbytes")

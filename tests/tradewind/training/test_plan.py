@@ -15,6 +15,7 @@ from tradewind.errors import UserError
 from tradewind.models import locate
 from tradewind.training import attention, plan, precision
 from tradewind.training.attention import choose_attention
+from tradewind.training.bfloat16 import has_bfloat16
 from tradewind.training.load import load_model
 from tradewind.training.plan import plan_training
 from tradewind.training.precision import choose_bfloat16
@@ -154,7 +155,7 @@ def test_bfloat16_is_measured_where_steps_are_large_and_many(
     adapted: PeftModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "LARGE_STEP", 1.0)
-    if not precision._has_bfloat16(adapted.device):
+    if not has_bfloat16(adapted.device):
         pytest.skip("this CPU has no bfloat16")
     few = 29 * precision.training_flops(adapted, 32)
     assert choose_bfloat16(adapted, 16, 2, few, TrainingConfig()) == (
@@ -172,7 +173,7 @@ def test_bfloat16_is_measured_where_steps_are_large_and_many(
 
 
 def test_a_cpu_without_bfloat16_stays_in_float32(adapted: PeftModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_has_bfloat16", lambda _: False)
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: False)
     assert choose_bfloat16(adapted, 16, 2, 1e20, TrainingConfig()) == (False, "this CPU has no bfloat16")
 
 
