@@ -1,0 +1,169 @@
+"""A pipeline's YAML: what is right is read, what is wrong is told with file, line and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tradewind.errors import UserError
+from tradewind.pipeline.read import read_pipeline
+from tradewind.pipeline.templates import find, shipped_templates
+
+ONE_TASK = "name: mine\ntasks:\n  - name: a\n"
+HEAD = "name: mine\ntasks:\n"
+ONE = HEAD + "  - {name: a, image: i, command: c}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mine.yaml"
+
+
+def fault(file: Path, text: str | bytes) -> str:
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(UserError) as raised:
+        read_pipeline(file)
+    message = str(raised.value)
+    assert "\n" not in message
+    assert raised.value.exit_code == 2
+    return message.removeprefix(str(file))
+
+
+@pytest.mark.parametrize("name", shipped_templates())
+def test_every_template_is_a_pipeline(name: str) -> None:
+    assert read_pipeline(find(name)).pipeline.tasks
+
+
+def test_what_is_stated_is_read(file: Path) -> None:
+    file.write_text(
+        "name: mine\nenvironment: {A: b}\ntasks:\n"
+        "  - {name: a, image: i, command: [x, y], resources: &r {cpus: 2}}\n"
+        "  - {name: b, uses: report, dependencies: [a], resources: {<<: *r, cpus: 3, memory: 1g}, with: {seed: 7}}\n"
+    )  # fmt: skip
+    pipeline = read_pipeline(file).pipeline
+    assert pipeline.environment == {"A": "b"}
+    first, second = pipeline.tasks
+    assert first.command == ("x", "y")
+    assert (second.resources.cpus, second.resources.memory, second.arguments) == (3, "1g", {"seed": 7})
+    assert second.before() == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", ":1: is empty; start from a template"),
+        ("# a comment\n", ":1: is empty"),
+        ("- a\n- b\n", ":1: a pipeline is a mapping of settings, not a list"),
+        ("name: mine\n\ttasks: []\n", ":2: not YAML: found character '\\t' that cannot start any token; indent with "),
+        (f"{HEAD}  - [\n", ": not YAML: "),
+        ("name: mine\nname: other\n", ":2: name: stated twice, first in line 1; leave one out"),
+        ("name: mine\ntask: []\n", ":2: task: unknown key; did you mean 'tasks'?"),
+        (f"{ONE_TASK}    imge: x\n", ":4: tasks[0].imge: unknown key; did you mean 'image'?"),
+        (f"{ONE_TASK}    resources: {{gpu: 1}}\n", ":4: tasks[0].resources.gpu: unknown key; did you mean 'gpus'?"),
+        ("name: mine\n", "tasks: is missing; state it"),
+        ("name: mine\ntasks: []\n", ":2: tasks: Tuple should have at least 1 item"),
+        ("name: 1.5\ntasks: []\n", ":1: name: Input should be a valid string; put it in quotes (got 1.5)"),
+        ("name: ../up\ntasks: []\n", ":1: name: String should match pattern"),
+        (f"{ONE_TASK}    image: i\n    retries: many\n", ":5: tasks[0].retries: Input should be a valid integer"),
+        (f"{ONE_TASK}    image: i\n    retries: yes\n", ":5: tasks[0].retries: true and false"),
+        (
+            f"{ONE_TASK}    image: i\n    environment: {{PORT: 80}}\n",
+            ":5: tasks[0].environment.PORT: Input should be a valid string; put it in quotes",
+        ),
+        (f"{ONE_TASK}    image: i\n    command: 5\n", ":5: tasks[0].command: Input should be a valid "),
+        (
+            f"{ONE_TASK}    image: i\n  - name: b\n    image: i\n  - name: a\n    image: i\n",
+            ":7: two tasks are named 'a', the first in line 3; rename one",
+        ),
+        (
+            f"{ONE_TASK}    uses: finetun\n",
+            ":4: uses 'finetun': there is no such task of ours; did you mean 'finetune'?",
+        ),
+        (f"{HEAD}  - name: a\n", ":3: task 'a': state `uses` (one of ours) or `image` and `command`"),
+        (f"{ONE_TASK}    uses: report\n    command: x\n", ":5: task 'a': `uses` brings its own command"),
+        (
+            f"{ONE_TASK}    uses: end\n    mounts: [{{source: /a, target: /b}}]\n",
+            ":5: task 'a': end runs in Airflow itself; leave `mounts` out",
+        ),
+        (
+            f"{HEAD}  - name: fit\n    image: i\n    dependencies: [fitt]\n",
+            ":5: task 'fit': no task is named 'fitt'; did you mean 'fit'?",
+        ),
+        (
+            (
+                f"{ONE_TASK}    image: i\n    dependencies: [b]\n  - name: b\n    image: i\n    dependencies: [c]\n"
+                "  - name: c\n    image: i\n    dependencies: [a]\n"
+            ),
+            ":5: tasks wait for each other: a -> ",
+        ),
+        (f"{ONE_TASK}    image: i\n    dependencies: [a]\n", ":5: tasks wait for each other: a -> a; take one"),
+        (
+            f"{ONE_TASK}    uses: report\n    with: {{recip: x}}\n",
+            ":5: task 'a' (report): `with` has no 'recip'; did you mean 'recipe'?",
+        ),
+        (f"{ONE_TASK}    image: i\n    with: {{x: 1}}\n", ":5: task 'a': `with` has no 'x'; it takes none"),
+        (f"{ONE_TASK}    uses: approve\n", ":3: task 'a' (approve): needs `inputs: {registered: TASK}`"),
+        (f"{ONE_TASK}    uses: trial\n", ":3: task 'a' (trial): is one task for each item; state `for_each"),
+        (f"{ONE_TASK}    uses: report\n    for_each: {{x: a}}\n", ":5: task 'a' (report): is one task; leave"),
+        (
+            f"{ONE_TASK}    image: i\n    secrets: [TOKEN]\n",
+            ":5: task 'a': the pipeline has no secret 'TOKEN'; add `secrets: {TOKEN: 'env:TOKEN'}` to the pipeline",
+        ),
+        (f"{ONE_TASK}    uses: report\n    secrets: [TOKEN]\n", ":5: task 'a': report takes no secrets"),
+        (
+            f"{ONE_TASK}    image: i\n    mounts: [{{source: data, target: /x}}]\n",
+            ":5: tasks[0].mounts[0].source: String should match pattern",
+        ),
+        (f"schedule: {{max_runs: 3}}\n{ONE}", ":1: schedule.max_runs: counts from `start` by `cron`; state `cron`"),
+        (f"schedule: {{timezone: UTC}}\n{ONE}", ":1: schedule: state `cron` or `assets`"),
+        (f"schedule: {{cron: '0 2 * * *', start: 2026-13-45}}\n{ONE}", "put texts that look like dates or numbers in"),
+        (f"schedule: {{assets: [mine]}}\n{ONE}", ":1: schedule.assets[0]: String should match pattern"),
+        (b"name: \xff\xfe\n", ": byte 6: not UTF-8; save the pipeline as UTF-8"),
+    ],
+)
+def test_what_is_wrong_is_told(file: Path, text: str | bytes, told: str) -> None:
+    assert told in fault(file, text)
+
+
+def test_aliases_that_stand_for_a_billion_values_are_refused_at_once(file: Path) -> None:
+    levels = "".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]\n" for n in range(1, 10))
+    assert fault(file, f"l0: &l0 lol\n{levels}").startswith(":6: its aliases (*) stand for over 100,000 values")
+
+
+def test_an_alias_inside_its_own_anchor_is_refused(file: Path) -> None:
+    assert ":1: an alias (*) stands inside its own anchor (&)" in fault(file, "name: &a [*a]\n")
+
+
+@pytest.mark.parametrize("deep", ["name: " + "[" * 5000, "name: " + "{a: " * 5000])
+def test_a_file_that_nests_without_end_is_refused(file: Path, deep: str) -> None:
+    assert "nested too deep" in fault(file, deep)
+
+
+def test_a_huge_file_is_refused_unread(file: Path) -> None:
+    assert "over 1 MiB" in fault(file, "#" * (1 << 21))
+
+
+@pytest.mark.parametrize("name", ["SLACK_TOKEN", "db_password", "OPENAI_API_KEY"])
+def test_a_secret_among_the_environment_is_refused_and_not_repeated(file: Path, name: str) -> None:
+    told = fault(file, f"environment: {{{name}: xoxb-marker}}\n{ONE}")
+    assert f"{name} looks like a secret; state it in the pipeline's `secrets`" in told
+    assert "marker" not in told
+
+
+def test_a_secret_in_the_place_of_its_reference_is_not_repeated(file: Path) -> None:
+    told = fault(file, f"secrets: {{SLACK_TOKEN: xoxb-marker}}\n{ONE}")
+    assert told.startswith(":1: secrets.SLACK_TOKEN: ")
+    assert "marker" not in told
+
+
+def test_a_file_that_is_not_there_is_told(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        read_pipeline(file)
+    with pytest.raises(UserError, match="is a folder"):
+        read_pipeline(tmp_path)
+
+
+def test_a_name_that_is_no_template_is_told() -> None:
+    with pytest.raises(UserError, match="did you mean 'fasttrack'"):
+        find("fastrack")
