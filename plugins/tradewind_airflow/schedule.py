@@ -31,7 +31,7 @@ def schedule(asset: Asset, *, cron: str, timezone: str) -> dict[str, Any]:
         UserError: one line that names the variable.
     """
     cron = _stated(SCHEDULE) or cron
-    zone = _zone(_stated(TIMEZONE) or timezone)
+    zone = time_zone(_stated(TIMEZONE) or timezone, TIMEZONE)
     start, runs = _start(zone), _runs()
     if runs is not None and start is None:
         raise UserError(f"{RUNS}: is counted from {START}, which is not set; set it to a date such as 2026-12-01")
@@ -40,7 +40,7 @@ def schedule(asset: Asset, *, cron: str, timezone: str) -> dict[str, Any]:
         if runs is not None:
             raise UserError(f"{RUNS}: counts the times of {SCHEDULE}, which is {_NONE}; unset one of them")
         return dates | {"schedule": [asset]}
-    _check_cron(cron)
+    check_cron(cron, SCHEDULE, f", or {_NONE}")
     # No time at all: else Airflow makes up for a slot that was missed by less than a tenth of the time between two.
     clock: Any = CronTriggerTimetable(cron, timezone=zone, run_immediately=timedelta())
     if start is not None and runs is not None:
@@ -52,7 +52,8 @@ def _stated(name: str) -> str | None:
     return (os.environ.get(name) or "").strip() or None
 
 
-def _check_cron(cron: str) -> None:
+def check_cron(cron: str, place: str, otherwise: str = "") -> None:
+    """UserError, beginning with `place`, where `cron` is no cron expression or never comes."""
     clock = CronTriggerTimetable(cron, timezone="UTC")  # which knows @daily and the like
     try:
         clock.validate()
@@ -62,20 +63,19 @@ def _check_cron(cron: str) -> None:
     except AirflowTimetableInvalid:
         is_cron = False
     if not is_cron:
-        raise UserError(
-            f"{SCHEDULE}: '{cron}' is no cron expression; write five fields such as '0 2 * * *', or {_NONE}"
-        )
+        raise UserError(f"{place}: '{cron}' is no cron expression; write five fields such as '0 2 * * *'{otherwise}")
     try:
         EndingCronTimetable.counted(cron, timezone="UTC", start=pendulum.now("UTC"), runs=1)
     except ValueError:
-        raise UserError(f"{SCHEDULE}: '{cron}' never comes; write a day that its months have, or {_NONE}") from None
+        raise UserError(f"{place}: '{cron}' never comes; write a day that its months have{otherwise}") from None
 
 
-def _zone(name: str) -> Any:
+def time_zone(name: str, place: str) -> Any:
+    """UserError, beginning with `place`, where `name` is no time zone."""
     try:
         return pendulum.timezone(name)
     except (InvalidTimezone, ValueError, OSError):
-        raise UserError(f"{TIMEZONE}: '{name}' is no time zone; write one such as Asia/Seoul or UTC") from None
+        raise UserError(f"{place}: '{name}' is no time zone; write one such as Asia/Seoul or UTC") from None
 
 
 def _start(zone: Any) -> pendulum.DateTime | None:

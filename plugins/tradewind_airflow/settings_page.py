@@ -44,6 +44,8 @@ SET_BY_USER = {
     "runs; unset: no end.",
     "TRADEWIND_SERVE_WAIT": "How many minutes `trade_qa` waits for `tradewind serve --follow` to take over its "
     "champion: [serving.md](serving.md); unset: it does not wait.",
+    "TRADEWIND_PIPELINES": "The folder of pipelines as YAML: [pipelines.md](pipelines.md); unset: `pipelines` in "
+    "Airflow's folder of DAGs.",
     "TRADEWIND_SWEEP_PARALLEL": "How many trials of `trade_qa_sweep` run beside each other; unset: as many as there "
     "are GPUs for, and one without GPUs.",
 }

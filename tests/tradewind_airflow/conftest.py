@@ -17,7 +17,7 @@ from tradewind.reporting.contract import Example, Report, StageSummary
 from tradewind.scores import Comparison, GroupScore, MetricScore, Scores
 
 # What a developer's shell may hold and no test may use.
-_FOREIGN = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "TRADEWIND_HOME", "TRADEWIND_IMAGE",
+_FOREIGN = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "TRADEWIND_HOME", "TRADEWIND_IMAGE", "TRADEWIND_PIPELINES",
             "TRADEWIND_RECIPE", "TRADEWIND_DATA", "TRADEWIND_SLACK_CHANNEL", "TRADEWIND_SCHEDULE", "TRADEWIND_TIMEZONE",
             "TRADEWIND_START_DATE", "TRADEWIND_MAX_RUNS", "TRADEWIND_SWEEP_PARALLEL",
             "TRADEWIND_GPUS", "TRADEWIND_TASK_GPUS", "TRADEWIND_GPU_POOL", "TRADEWIND_GPU_QUEUE",

@@ -1,0 +1,1 @@
+"""Pipelines as YAML, as DAGs of Airflow: built from it, and written as it."""

@@ -1,0 +1,265 @@
+"""From a pipeline's YAML to a DAG."""
+
+from __future__ import annotations
+
+import copy
+import graphlib
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param
+
+from tradewind.errors import UserError
+from tradewind.pipeline.model import Mount, Pipeline, Task
+from tradewind.pipeline.read import Document
+from tradewind_airflow.assets import documents_of, model_of
+from tradewind_airflow.containers.mounts import allowed_roots, check_allowed
+from tradewind_airflow.gpus import task_gpus
+from tradewind_airflow.notifications.deadline import deadline_alert
+from tradewind_airflow.notifications.errors import CALLBACKS, forget_error
+from tradewind_airflow.notifications.slack import SlackFailureNotifier
+from tradewind_airflow.params import run_params
+from tradewind_airflow.pipeline.kept import KeepPipeline, Kept
+from tradewind_airflow.pipeline.operators import FOLDERS, operator_class
+from tradewind_airflow.pipeline.times import times
+from tradewind_airflow.sweep import mapped_trials, sweep_params
+
+IMAGE_VARIABLE = "TRADEWIND_IMAGE"
+
+
+def build_dag(document: Document) -> DAG:
+    """The DAG of a pipeline; UserError, with the line, where the schedule or a mount cannot be."""
+    pipeline = document.pipeline
+    _check_mounts(document)
+    form = params(pipeline)
+    with DAG(
+        dag_id=pipeline.name,
+        doc_md=pipeline.description,
+        **times(document),
+        catchup=False,
+        max_active_runs=pipeline.max_active_runs,
+        is_paused_upon_creation=pipeline.paused,
+        tags=list(pipeline.tags),
+        params=form,
+        default_args=_default_args(document),
+        **_slack(pipeline),
+    ) as dag:
+        tasks: dict[str, Any] = {}
+        for task in in_order(pipeline.tasks):
+            tasks[task.name] = made = _task(task, pipeline, tasks, document)
+            for name in task.dependencies:
+                made.set_upstream(tasks[name])
+    return dag
+
+
+def _check_mounts(document: Document) -> None:
+    roots = allowed_roots()
+    for index, task in enumerate(document.pipeline.tasks):
+        for number, mount in enumerate(task.mounts):
+            try:
+                check_allowed(Path(mount.source), roots)
+            except UserError as error:
+                raise document.file.fault(("tasks", index, "mounts", number, "source"), str(error)) from None
+
+
+def in_order(tasks: Sequence[Task]) -> list[Task]:
+    """Each task after those it waits for, else in the order they are stated in."""
+    sorter = graphlib.TopologicalSorter({task.name: task.before() for task in tasks})
+    sorter.prepare()
+    ready: set[str] = set()
+    placed: list[Task] = []
+    while len(placed) < len(tasks):
+        ready.update(sorter.get_ready())
+        following = next(task for task in tasks if task.name in ready)
+        ready.remove(following.name)
+        sorter.done(following.name)
+        placed.append(following)
+    return placed
+
+
+def params(pipeline: Pipeline) -> dict[str, Any]:
+    """The trigger form."""
+    form: dict[str, Any] = copy.deepcopy(forms()[pipeline.form])
+    for name, default in pipeline.params.items():
+        if name in form:
+            form[name] = Param(default, description=form[name].description, **form[name].schema)
+        else:
+            form[name] = Param(default)
+    return form
+
+
+def forms() -> dict[str, dict[str, Any]]:
+    """Our trigger forms, by the name that a pipeline has for each."""
+    run = run_params()
+    documents = {name: param for name, param in run.items() if name in ("recipe", "data")}
+    return {"run": run, "sweep": sweep_params(), "documents": documents, "none": {}}
+
+
+def failure_channel(channel: str) -> str:
+    """The template of where a failure is told: where the run's form says, else in `channel`."""
+    return f"{{{{ (params | default({{}})).slack_channel or '{channel}' }}}}"
+
+
+def asset_of(name: str, pipeline: str) -> Any:
+    """The asset that a pipeline names, its own where no pipeline is named."""
+    owner, _, kind = name.rpartition(".")
+    return {"documents": documents_of, "model": model_of}[kind](owner or pipeline)
+
+
+def stated_image(pipeline: Pipeline) -> str | None:
+    """The image of our stages; None: subprocesses of the worker."""
+    return pipeline.image if "image" in pipeline.model_fields_set else os.environ.get(IMAGE_VARIABLE) or None
+
+
+def image_arguments(task: Task, pipeline: Pipeline) -> dict[str, Any]:
+    """What RunImageOperator is given for a task of anyone's image."""
+    named = {other.name: other for other in pipeline.tasks}
+    folders = [folder for name in task.dependencies if (folder := _folder(named[name]))]
+    return {
+        "image": task.image,
+        "command": list(task.command) if isinstance(task.command, tuple) else task.command,
+        "inputs": folders,
+        "mounts": _mounts(task.mounts),
+        **_resources(task),
+        **_surroundings(task, pipeline),
+    }
+
+
+def _default_args(document: Document) -> dict[str, Any]:
+    pipeline = document.pipeline
+    models = f"{{{{ macros.tradewind.models_dir('{pipeline.models_of}') }}}}"
+    return {
+        "image": stated_image(pipeline),
+        **({"models_dir": models} if pipeline.models_of else {}),
+        "retries": pipeline.retries,
+        "retry_delay": timedelta(seconds=pipeline.retry_delay),
+        **CALLBACKS,
+        "on_execute_callback": [forget_error, KeepPipeline(document.file.text, document.file.path)],
+    }
+
+
+def _slack(pipeline: Pipeline) -> dict[str, Any]:
+    slack = pipeline.slack
+    if slack is None:
+        return {}
+    stated = "deadline_hours" in slack.model_fields_set
+    late = None if stated and slack.deadline_hours is None else deadline_alert(
+        hours=slack.deadline_hours, channel=slack.channel
+    )  # fmt: skip
+    return {
+        "on_failure_callback": SlackFailureNotifier(channel=failure_channel(slack.channel)),
+        **({} if late is None else {"deadline": late}),
+    }
+
+
+def _task(task: Task, pipeline: Pipeline, tasks: Mapping[str, Any], document: Document) -> Any:
+    given = {"task_id": task.name, **_common(task, pipeline)}
+    if task.uses is None:
+        from tradewind_airflow.operators.image import RunImageOperator
+
+        kept = Kept(document.file.text, document.file.path)
+        return RunImageOperator(**given, **image_arguments(task, pipeline), kept=kept)
+    cls, own = operator_class(task.uses), _of_uses(task, pipeline)
+    inputs = {name: tasks[source].output for name, source in task.inputs.items()}
+    if task.for_each is None:
+        return cls(**given | own | inputs)
+    mapped = cls.partial(**given | own | inputs | _mapping(task))
+    if isinstance(task.for_each, str):
+        return mapped.expand_kwargs(tasks[task.for_each].output)
+    return mapped.expand(**{name: tasks[source].output for name, source in task.for_each.items()})
+
+
+def _common(task: Task, pipeline: Pipeline) -> dict[str, Any]:
+    """What any task of Airflow's takes."""
+    found = {
+        "doc_md": task.description,
+        "pool": task.pool,
+        "trigger_rule": task.trigger_rule or task.kind.trigger_rule,
+        "retries": task.retries,
+        "retry_delay": None if task.retry_delay is None else timedelta(seconds=task.retry_delay),
+        "execution_timeout": None if task.timeout is None else timedelta(seconds=task.timeout),
+        "outlets": [asset_of(name, pipeline.name) for name in task.outlets] or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _of_uses(task: Task, pipeline: Pipeline) -> dict[str, Any]:
+    """What the operator of one of ours takes."""
+    found = dict(task.arguments)
+    match task.uses:
+        case "approve":
+            from tradewind_airflow.notifications.answer import keep_answer
+
+            found["on_success_callback"] = keep_answer
+            if "response_timeout" in found:
+                found["response_timeout"] = timedelta(seconds=found["response_timeout"])
+        case "end":
+            # Without callbacks the scheduler itself ends it: no worker starts for nothing.
+            found |= {"on_execute_callback": None, "on_failure_callback": None}
+        case "watch_documents":
+            found["documents"] = documents_of(found["documents"])
+    if task.kind.is_stage:
+        found |= _resources(task) | _surroundings(task, pipeline)
+        if task.mounts:
+            found["mounts"] = _mounts(task.mounts)
+        if task.image is not None:
+            found["image"] = task.image
+    elif task.secrets is not None:
+        found["secrets"] = _secrets(task, pipeline)
+    return found
+
+
+def _mapping(task: Task) -> dict[str, Any]:
+    if task.uses == "trial":
+        found = mapped_trials(_gpus(task))
+        return found | ({"trigger_rule": task.trigger_rule} if task.trigger_rule else {})
+    return {"map_index_template": "{{ counts }}"}
+
+
+def _gpus(task: Task) -> int:
+    stated = task.resources.gpus
+    return stated if stated is not None else task_gpus() if task.kind.has_model else 0
+
+
+def _resources(task: Task) -> dict[str, Any]:
+    resources, gpus = task.resources, _gpus(task)
+    found = {
+        "gpus": gpus if task.kind.has_model else gpus or None,
+        "cpus": resources.cpus,
+        "memory": resources.memory,
+        "shm_size": resources.shm,
+        "network_mode": task.network,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _surroundings(task: Task, pipeline: Pipeline) -> dict[str, Any]:
+    env = {**pipeline.environment, **task.environment}
+    return {
+        **({"env": env} if env else {}),
+        **({"secrets": _secrets(task, pipeline)} if task.secrets else {}),
+    }
+
+
+def _secrets(task: Task, pipeline: Pipeline) -> dict[str, Any]:
+    return {name: pipeline.secrets[name] for name in task.secrets or ()}
+
+
+def _mounts(mounts: Sequence[Mount]) -> list[Any]:
+    from docker.types import Mount as EngineMount
+
+    return [EngineMount(one.target, one.source, "bind", read_only=one.read_only) for one in mounts]
+
+
+def _folder(task: Task) -> str | None:
+    """The folder of the run that a task's outputs are in; None for one that has none."""
+    if task.uses is None:
+        from tradewind_airflow.operators.image import outputs_of
+
+        return outputs_of(task.name)
+    if task.uses in FOLDERS:
+        return FOLDERS[task.uses]
+    return task.uses if task.kind.is_stage and task.kind.mapped_by is None else None
