@@ -75,6 +75,7 @@ def _check_tasks(file: YamlFile, pipeline: Pipeline) -> None:
         _check_secrets(file, at, task, pipeline.secrets)
     _check_order(file, pipeline, first)
     _check_schedule(file, pipeline)
+    _check_form(file, pipeline)
 
 
 def _check_kind(file: YamlFile, at: Key, task: Task) -> None:
@@ -171,3 +172,17 @@ def _check_schedule(file: YamlFile, pipeline: Pipeline) -> None:
         raise file.fault(("schedule", "max_runs"), f"schedule.max_runs: counts from `start` by `cron`; state `{lacks}`")
     if schedule.cron is None and not schedule.assets:
         raise file.fault(("schedule",), "schedule: state `cron` or `assets`, or leave `schedule` out")
+
+
+def _check_form(file: YamlFile, pipeline: Pipeline) -> None:
+    """What a task does not state it takes from the run's form, which must have it then."""
+    there = {"run": {"recipe", "data", "seed"}, "documents": {"recipe", "data"}, "none": set[str]()}
+    fields = there["run" if pipeline.form == "sweep" else pipeline.form] | pipeline.params.keys()
+    for index, task in enumerate(pipeline.tasks):
+        missing = sorted((task.kind.arguments & there["run"]) - task.arguments.keys() - fields)
+        if missing:
+            raise file.fault(
+                ("tasks", index),
+                f"task '{task.name}' ({task.uses}): takes `{missing[0]}` from the run's form; state `form: run`, or "
+                f"`with: {{{missing[0]}: ...}}`",
+            )

@@ -49,7 +49,7 @@ def keep(run_dir: Path, text: str, source: Path) -> str:
             os.link(beside, kept)
         beside.unlink()
     if not (run_dir / _RECORD).exists():
-        found = kept.read_text(encoding="utf-8")
+        found = kept.read_bytes().decode()  # as it is, ends of lines included
         record = Snapshot(file=source.name, sha256=digest(found), commit=commit_of(source, found))
         write_atomically(run_dir / _RECORD, record.model_dump_json(indent=1))
     return read(run_dir)
@@ -58,7 +58,7 @@ def keep(run_dir: Path, text: str, source: Path) -> str:
 def read(run_dir: Path) -> str:
     """The kept text; UserError where it is not what was kept."""
     try:
-        text = (run_dir / _YAML).read_text(encoding="utf-8")
+        text = (run_dir / _YAML).read_bytes().decode()
         record = Snapshot.model_validate_json((run_dir / _RECORD).read_bytes())
     except (ValidationError, UnicodeDecodeError) as error:
         raise UserError(f"{run_dir / _RECORD}: is damaged; trigger a new run") from error

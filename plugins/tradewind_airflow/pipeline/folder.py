@@ -33,7 +33,7 @@ def dags_of(dag_file: str) -> dict[str, DAG]:
 
     only = get_parsing_context().dag_id
     found: dict[str, DAG] = {}
-    for document in _read(Path(dag_file).parent)[0]:
+    for document in _read(Path(dag_file).parent, only)[0]:
         if only not in (None, document.pipeline.name):
             continue
         try:
@@ -60,14 +60,20 @@ def check_all(dag_file: str) -> None:
         raise UserError("\n".join(faults))
 
 
-def _read(dags: Path) -> tuple[list[Document], list[str]]:
-    """The pipelines by their files' names, each DAG's id once, and what is wrong with the others."""
+def _read(dags: Path, only: str | None = None) -> tuple[list[Document], list[str]]:
+    """The pipelines by their files' names, each DAG's id once, and what is wrong with the others.
+
+    Args:
+        only: the one that is wanted, so that a task's start does not wait for all the others.
+    """
     folder = pipelines_folder(dags)
     documents: list[Document] = []
     faults: list[str] = []
     # Airflow keeps one DAG of a name, whichever file it read last.
     taken: dict[str, Any] = {path.stem: path.name for path in dags.glob("*.py")}
     for path in files_of(folder):
+        if only is not None and not _may_be(path, only):
+            continue
         try:
             document = read_pipeline(path)
             name = document.pipeline.name
@@ -79,3 +85,11 @@ def _read(dags: Path) -> tuple[list[Document], list[str]]:
             taken[name] = path.name
             documents.append(document)
     return documents, faults
+
+
+def _may_be(path: Path, name: str) -> bool:
+    """Whether a file may hold the pipeline of this name: its letters stand in it."""
+    try:
+        return name.encode() in path.read_bytes()
+    except OSError:
+        return False

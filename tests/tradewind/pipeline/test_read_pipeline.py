@@ -37,7 +37,7 @@ def test_every_template_is_a_pipeline(name: str) -> None:
 
 def test_what_is_stated_is_read(file: Path) -> None:
     file.write_text(
-        "name: mine\nenvironment: {A: b}\ntasks:\n"
+        "name: mine\nform: run\nenvironment: {A: b}\ntasks:\n"
         "  - {name: a, image: i, command: [x, y], resources: &r {cpus: 2}}\n"
         "  - {name: b, uses: report, dependencies: [a], resources: {<<: *r, cpus: 3, memory: 1g}, with: {seed: 7}}\n"
     )  # fmt: skip
@@ -124,6 +124,16 @@ def test_what_is_stated_is_read(file: Path) -> None:
 )
 def test_what_is_wrong_is_told(file: Path, text: str | bytes, told: str) -> None:
     assert told in fault(file, text)
+
+
+def test_a_task_that_needs_the_runs_form_says_so(file: Path) -> None:
+    text = "name: mine\ntasks:\n  - {name: a, uses: prepare, with: {data: /d, seed: 1}}\n"
+    assert fault(file, text) == (
+        ":3: task 'a' (prepare): takes `recipe` from the run's form; state `form: run`, or `with: {recipe: ...}`"
+    )
+    for more in ("form: run", "form: sweep", "form: documents", "params: {recipe: tiny}"):
+        file.write_text(f"{more}\n{text}")
+        read_pipeline(file)
 
 
 def test_aliases_that_stand_for_a_billion_values_are_refused_at_once(file: Path) -> None:

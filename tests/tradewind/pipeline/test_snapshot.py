@@ -20,6 +20,12 @@ def test_the_first_tasks_text_is_the_runs(tmp_path: Path) -> None:
     assert record == Snapshot(file="mine.yaml", sha256=digest("name: 한글\n"), commit=None)
 
 
+def test_the_ends_of_its_lines_are_kept(tmp_path: Path) -> None:
+    text = "name: a\r\n# b\rc\n"
+    assert [keep(tmp_path, text, tmp_path / "mine.yaml") for _ in range(2)] == [text, text]
+    assert (tmp_path / "pipeline.yaml").read_bytes() == text.encode()
+
+
 def test_of_tasks_that_start_together_one_counts_for_all(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         kept = set(pool.map(lambda n: keep(tmp_path / "run", f"name: n{n}\n", tmp_path / "mine.yaml"), range(8)))

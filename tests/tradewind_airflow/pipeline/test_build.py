@@ -35,6 +35,7 @@ def test_a_task_of_anyones_image_gets_what_is_stated(tmp_path: Path, monkeypatch
     monkeypatch.setenv("TRADEWIND_MOUNT_ROOTS", str(tmp_path))
     dag = build(f"""
 name: mine
+form: run
 environment: {{A: "1", B: "1"}}
 secrets: {{TOKEN: "env:TOKEN", OTHER: "env:OTHER"}}
 tasks:
@@ -73,9 +74,9 @@ def test_image_and_gpus_that_are_not_stated_are_the_deployments(monkeypatch: pyt
     monkeypatch.setenv("TRADEWIND_IMAGE", "trainer:7")
     monkeypatch.setenv("TRADEWIND_TASK_GPUS", "2")
     tasks = "tasks:\n  - {name: f, uses: finetune}\n  - {name: p, uses: prepare}\n"
-    dag = build(f"{HEAD}{tasks}")
+    dag = build(f"{HEAD}form: run\n{tasks}")
     assert [(task.image, task.gpus) for task in dag.tasks] == [("trainer:7", 2), ("trainer:7", 0)]
-    dag = build(f"{HEAD}image: null\n{tasks}")
+    dag = build(f"{HEAD}form: run\nimage: null\n{tasks}")
     assert [task.image for task in dag.tasks] == ["", ""]
 
 
@@ -123,7 +124,9 @@ def test_without_a_schedule_it_never_runs_by_itself() -> None:
 
 
 def test_what_a_stage_stands_for_may_have_another_name() -> None:
-    dag = build(f"{HEAD}tasks:\n  - {{name: mix, uses: finetune}}\n  - {{name: a, image: i, dependencies: [mix]}}\n")
+    dag = build(
+        f"{HEAD}form: run\ntasks:\n  - {{name: mix, uses: finetune}}\n  - {{name: a, image: i, dependencies: [mix]}}\n"
+    )
     assert dag.get_task("a").inputs == ("finetune",)
 
 

@@ -74,6 +74,7 @@ def test_a_tasks_process_builds_its_own_dag_only(
     airflow_database: None, project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "broken.yaml").write_text("name: [\n")
+    (folder / "about_second.yaml").write_text("# second\n" + GOOD.format(name="third"))
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "second")
     assert list(load(project, "yaml_pipelines").dags) == ["second"]
     assert load(project, "broken_pipelines").import_errors == {}
