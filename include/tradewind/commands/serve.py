@@ -17,16 +17,16 @@ def run(arguments: argparse.Namespace) -> None:
     from tradewind.serving.target import find_target
 
     config = _config(arguments)
-    if arguments.check is None and arguments.hand_over:
+    if config.check is None and arguments.hand_over:
         raise UserError("--hand-over: is for --check; without it the server that is started gets the alias by itself")
     if arguments.follow:
-        if arguments.version or arguments.check:
+        if arguments.version or config.check:
             raise UserError("--follow: follows the champion; leave out --version and --check")
         follow(arguments.target, config, arguments.name)
         return
     target = find_target(arguments.target, arguments.version, arguments.name)
-    if arguments.check is not None:
-        check(target, arguments.check.rstrip("/"), config, hand_over=arguments.hand_over)
+    if config.check is not None:
+        check(target, config.check, config, hand_over=arguments.hand_over)
     else:
         serve(target, config)
 

@@ -25,12 +25,13 @@ class ServerConfig(Frozen):
     @field_validator("base_url")
     @classmethod
     def _is_address(cls, url: str | None) -> str | None:
-        if url is not None and not _is_http(url):
+        if url is not None and not is_http(url):
             raise ValueError("an address begins with http:// or https:// and names a host")
         return url
 
 
-def _is_http(url: str) -> bool:
+def is_http(url: str) -> bool:
+    """Whether it is an address of HTTP that names a host."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # read only when asked for

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from tradewind.config.asking import is_http
 from tradewind.config.base import Frozen
 
 EngineName = Literal["transformers", "vllm", "nim"]
@@ -18,7 +19,7 @@ class ServeConfig(Frozen):
     """What computes the answers: transformers' own server, vLLM, or NVIDIA NIM in a container."""
     image: str | None = None
     """NIM's container image."""
-    host: str = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """The address that clients connect to; any other than this one is open to your network."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Its port; 0: a free one, which the log names."""
@@ -34,6 +35,16 @@ class ServeConfig(Frozen):
     """Seconds for requests under way when the server is to end; then it is killed."""
     min_equal: Annotated[int, Field(ge=1, le=10)] | None = None
     """How many of the smoke test's ten answers must be the evaluation's; None: see `tradewind.serving.smoke`."""
+
+    check: str | None = None
+    """Start nothing, and ask the server at this `.../v1`."""
+
+    @field_validator("url", "check")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url is not None and not is_http(url):
+            raise ValueError("an address begins with http:// or https:// and names a host")
+        return url if url is None else url.rstrip("/")
 
     @model_validator(mode="after")
     def _belong_together(self) -> Self:

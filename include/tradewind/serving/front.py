@@ -39,7 +39,7 @@ class Front:
         self._thread.start()
         try:
             self._server = self._run(self._listen(host, port)).result()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter of a name that can be none
             self._end_loop()
             raise UserError(f"{host}:{port}: {_why(error)}") from error
         self.port = int(self._server.sockets[0].getsockname()[1])
@@ -126,10 +126,12 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         await writer.drain()
 
 
-def _why(error: OSError) -> str:
+def _why(error: OSError | ValueError) -> str:
     told = {
         errno.EADDRINUSE: "the port is taken by another process; end that, or name another --port",
         errno.EACCES: "this user may not listen there; name a --port above 1023",
         errno.EADDRNOTAVAIL: "not an address of this host; name one of its own with --host",
     }
+    if isinstance(error, ValueError):
+        return "no address; check --host"
     return told.get(error.errno or 0, f"cannot be listened on ({error.strerror or error}); check --host and --port")

@@ -17,6 +17,7 @@ from tradewind.config.serve import ServeConfig
 from tradewind.errors import UserError
 from tradewind.registry.serving import ServingMove
 from tradewind.registry.store import Registry
+from tradewind.registry.version import CONFIG, RECORD
 from tradewind.serving.engine_process import EngineProcess
 from tradewind.serving.engines import API_KEY
 from tradewind.serving.front import Front
@@ -62,6 +63,8 @@ def follow(models: Path, config: ServeConfig, name: str | None = None) -> None:
     Raises:
         UserError: as `serve`, of the first one; or a server died.
     """
+    if (models / RECORD).exists() or (models / CONFIG).exists():
+        raise UserError(f"--follow: {models} is a run or a version; name a pipeline's models, which have a champion")
     registry = Registry(models)
     with until_stopped(), _service(config) as service:
         while registry.champion_name() is None:
@@ -98,9 +101,14 @@ class _Service:
 
     def take(self, target: Target) -> None:
         """Start it, check it, and hand over; the one before, if any, is ended then."""
-        before, self._live = self._live, self._started(target)
-        note(self._live.target, self._live.move)
-        self._front.lead_to(self._live.engine.port)
+        live = self._started(target)
+        try:
+            note(target, live.move)
+        except BaseException:
+            live.held.close()
+            raise
+        before, self._live = self._live, live
+        self._front.lead_to(live.engine.port)
         served = " ".join(filter(None, (target.name, target.version)))
         log.info("serving %s at %s", served, self._url)
         if before is not None:
@@ -121,7 +129,8 @@ class _Service:
         live = self._live
         if live is None or champion in (None, live.target.version):
             self._refused = None  # who comes back after another may be mended
-        if live is None or champion in (None, live.target.version, self._refused):
+            return
+        if champion == self._refused:
             return
         log.info("%s is champion now", champion)
         try:
@@ -131,20 +140,15 @@ class _Service:
             self.take(target)
         except UserError as error:
             self._refused = champion
+            self._note(live.target, _refusal(live, str(champion), str(error)))
             log.error("%s is not served: %s", champion, error)  # noqa: TRY400 - the one line says it
-            _note_refusal(registry, live, str(champion), str(error))
             if self._live is None:
                 self.take(live.target)
 
     def end(self) -> None:
         """End the engine; the alias is given back first, as the end may be cut short."""
         if self._live is not None:
-            live, self._live = self._live, None
-            try:
-                note(live.target, live.move.then("stop", "ended"))
-            except (UserError, OSError) as error:
-                log.warning("the alias could not be given back: %s", error)
-            live.held.close()
+            self._put_down(self._live)
 
     def tell_once(self, text: str) -> None:
         """Log a line, unless it was the last one told so."""
@@ -155,7 +159,15 @@ class _Service:
     def _put_down(self, live: Live) -> None:
         self._front.lead_to(None)
         self._live = None
+        self._note(live.target, live.move.then("stop", "ended"))
         live.held.close()
+
+    def _note(self, target: Target, move: ServingMove) -> None:
+        """Note what is so, noted or not."""
+        try:
+            note(target, move)
+        except (UserError, OSError) as error:
+            log.warning("not noted in the registry: %s", error)
 
     def _started(self, target: Target) -> Live:
         config = self._config
@@ -201,7 +213,6 @@ def note(target: Target, move: ServingMove) -> None:
         change.serve(move)
 
 
-def _note_refusal(registry: Registry, live: Live, version: str, why: str) -> None:
+def _refusal(live: Live, version: str, why: str) -> ServingMove:
     names = {"version": version, "server": uuid.uuid4().hex, "equal": None, "asked": None, "model_sha256": ""}
-    with registry.changing("serve") as change:
-        change.serve(live.move.model_copy(update=names).then("refuse", why))
+    return live.move.model_copy(update=names).then("refuse", why)

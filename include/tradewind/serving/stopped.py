@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 log = logging.getLogger("tradewind")
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """SIGTERM or SIGINT came."""
+    """SIGTERM, SIGINT or SIGHUP came."""
 
 
 @contextmanager
