@@ -55,7 +55,8 @@ class Resources(Block):
     """What a task has; without limits, what the host has."""
 
     gpus: int | None = Field(default=None, ge=0, le=1024)
-    """For itself alone. Not stated: those that the deployment gives a task with a model, else none."""
+    """For itself alone; ours with a model spread their work over them. Not stated: those that the deployment gives a
+    task with a model, else none."""
     cpus: float | None = Field(default=None, gt=0, le=100_000)
     """A limit in cores, of a container only."""
     memory: Size | None = None
@@ -101,6 +102,8 @@ class Task(Block):
     """Which of the pipeline's secrets it gets, as environment variables that no inspection shows."""
     network: Text | None = None
     """The container's network: `none`, `host` or one of the engine's; not stated: the engine's bridge."""
+    queue: Text | None = None
+    """Of an executor with queues; not stated: the deployment's for tasks with GPUs or a model, or for the others."""
     pool: Text | None = None
     """Airflow's; not stated: that of GPUs, where the deployment names one."""
     trigger_rule: TriggerRule | None = None

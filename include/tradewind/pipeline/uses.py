@@ -83,6 +83,10 @@ USES: Mapping[str, Uses] = {
         "tell Slack what became of an approval", _TELL | {"models_dir", "register_task_id", "promote_task_ids"},
         {"registered": True, "promoted": True}, trigger_rule="all_done",
     ),
+    "hand_over": Uses(
+        "wait until a service serves the new champion", frozenset({"models_dir", "timeout"}),
+        {"registered": True, "promoted": False}, trigger_rule="none_failed",
+    ),
     "watch_documents": Uses("tell a pipeline when its documents changed", frozenset({"recipe", "data", "documents"})),
     "end": Uses("nothing; the run fails where a task before it did", trigger_rule="none_failed"),
 }  # fmt: skip

@@ -25,6 +25,7 @@ from tradewind_airflow.params import run_params
 from tradewind_airflow.pipeline.kept import KeepPipeline, Kept
 from tradewind_airflow.pipeline.operators import FOLDERS, operator_class
 from tradewind_airflow.pipeline.times import times
+from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.sweep import mapped_trials, sweep_params
 
 IMAGE_VARIABLE = "TRADEWIND_IMAGE"
@@ -133,6 +134,7 @@ def _default_args(document: Document) -> dict[str, Any]:
     models = f"{{{{ macros.tradewind.models_dir('{pipeline.models_of}') }}}}"
     return {
         "image": stated_image(pipeline),
+        "queue": cpu_queue(),
         **({"models_dir": models} if pipeline.models_of else {}),
         "retries": pipeline.retries,
         "retry_delay": timedelta(seconds=pipeline.retry_delay),
@@ -176,6 +178,7 @@ def _common(task: Task, pipeline: Pipeline) -> dict[str, Any]:
     """What any task of Airflow's takes."""
     found = {
         "doc_md": task.description,
+        "queue": task.queue or (gpu_queue() if task.kind.has_model or task.resources.gpus else None),
         "pool": task.pool,
         "trigger_rule": task.trigger_rule or task.kind.trigger_rule,
         "retries": task.retries,
@@ -227,7 +230,8 @@ def _gpus(task: Task) -> int:
 def _resources(task: Task) -> dict[str, Any]:
     resources, gpus = task.resources, _gpus(task)
     found = {
-        "gpus": gpus if task.kind.has_model else gpus or None,
+        "cluster": {"nodes": 1, "gpus": gpus} if task.kind.has_model else None,
+        "gpus": None if task.kind.has_model else gpus or None,
         "cpus": resources.cpus,
         "memory": resources.memory,
         "shm_size": resources.shm,

@@ -21,10 +21,11 @@ from tradewind_airflow.pipeline.clock import schedule_of
 from tradewind_airflow.pipeline.operators import uses_of
 from tradewind_airflow.pipeline.same import check_same
 from tradewind_airflow.pipeline.stated import given, is_output
+from tradewind_airflow.queues import cpu_queue, gpu_queue
 
 _MODELS = re.compile(r"\{\{ macros\.tradewind\.models_dir\('([\w.-]+)'\) \}\}")
 _CHANNEL = re.compile(r"\{\{ \(params \| default\(\{\}\)\)\.slack_channel or '(.*)' \}\}")
-_DEFAULTS = {"image", "models_dir", "retries", "retry_delay", "on_execute_callback", "on_failure_callback"}
+_DEFAULTS = {"image", "queue", "models_dir", "retries", "retry_delay", "on_execute_callback", "on_failure_callback"}
 _APPROVAL_TIME = timedelta(hours=20)
 
 
@@ -145,6 +146,7 @@ def _task(task: Any, dag: DAG, secrets: dict[str, Any]) -> dict[str, Any]:
         "with": _arguments(uses, kind, stated, dag),
         **(_runs(kind, stated) if kind.is_stage else {}),
         "secrets": _secrets(task, stated, secrets, dag, configures=uses in ("configure", "configure_sweep")),
+        "queue": _queue(task, kind, stated),
         "pool": _pool(task, stated),
         "trigger_rule": None if rule == kind.trigger_rule else rule,
         "retries": None if task.retries == dag.default_args.get("retries", 0) else task.retries,
@@ -220,6 +222,11 @@ def _secrets(task: Any, stated: Mapping[str, Any], known: dict[str, Any], dag: D
                 "one place for a name"
             )
     return list(own or ()) if own or (configures and own is not None) else None
+
+
+def _queue(task: Any, kind: Uses, stated: Mapping[str, Any]) -> str | None:
+    usual = gpu_queue() if kind.has_model or stated.get("gpus") else cpu_queue()
+    return None if task.queue == usual else str(task.queue)
 
 
 def _pool(task: Any, stated: Mapping[str, Any]) -> str | None:

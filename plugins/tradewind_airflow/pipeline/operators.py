@@ -25,6 +25,7 @@ _WHERE = {
     "announce": f"{_OURS}.announce:AnnounceRunOperator",
     "notify": f"{_OURS}.report:NotifyRunOperator",
     "tell_promotion": f"{_OURS}.report:NotifyPromotionOperator",
+    "hand_over": f"{_OURS}.serving:ServedChampionSensor",
     "watch_documents": f"{_OURS}.documents:WatchDocumentsOperator",
     "end": "airflow.providers.standard.operators.empty:EmptyOperator",
 }

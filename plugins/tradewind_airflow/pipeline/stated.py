@@ -10,11 +10,15 @@ _RETURNED = "return_value"
 
 
 def given(task: Any) -> dict[str, Any]:
-    """An operator's arguments with those that its DAG gives to all, whether it is mapped or not."""
-    if task.is_mapped:
-        return dict(task.partial_kwargs)
-    kept = vars(task)["_BaseOperator__init_kwargs"]  # which Airflow keeps to map and to copy an operator
-    return dict(kept)
+    """An operator's arguments with those that its DAG gives to all, whether it is mapped or not.
+
+    A `cluster` is told as the `gpus` and `processes` that it means.
+    """
+    # Airflow keeps them to map and to copy an operator.
+    found = dict(task.partial_kwargs if task.is_mapped else vars(task)["_BaseOperator__init_kwargs"])
+    if cluster := found.pop("cluster", None):
+        found |= {"gpus": cluster["gpus"], "processes": max(1, cluster["gpus"])}
+    return found
 
 
 def is_output(value: Any) -> bool:

@@ -19,6 +19,7 @@ DEPLOYED = {
     "TRADEWIND_IMAGE": "trainer:7", "TRADEWIND_TASK_GPUS": "2", "TRADEWIND_GPU_POOL": "gpus",
     "TRADEWIND_START_DATE": "2026-12-01T02:30", "TRADEWIND_MAX_RUNS": "3", "TRADEWIND_DEADLINE_HOURS": "2.5",
     "TRADEWIND_SLACK_CHANNEL": "#other", "TRADEWIND_RECIPE": "gemma-2-2b-it", "TRADEWIND_SWEEP_PARALLEL": "3",
+    "TRADEWIND_GPU_QUEUE": "big", "TRADEWIND_CPU_QUEUE": "small", "TRADEWIND_SERVE_WAIT": "30",
 }  # fmt: skip
 SHIPPED = ["trade_qa", "trade_qa_documents", "trade_qa_sweep"]
 
@@ -46,8 +47,9 @@ def test_export_import_export_of_a_shipped_dag_is_equal(
     text = export(dag)
     for variable in deployed:  # what the deployment said then is in the text
         monkeypatch.delenv(variable) if variable != "TRADEWIND_SWEEP_PARALLEL" else None
-    if "TRADEWIND_GPU_POOL" in deployed:
-        monkeypatch.setenv("TRADEWIND_GPU_POOL", "gpus")
+    for variable in ("TRADEWIND_GPU_POOL", "TRADEWIND_GPU_QUEUE", "TRADEWIND_CPU_QUEUE"):
+        if variable in deployed:  # but where a task runs, which is never the pipeline's
+            monkeypatch.setenv(variable, deployed[variable])
     again = rebuilt(text)
     assert export(again) == text
     assert list(again.task_dict) == [task.name for task in parse_pipeline(text, Path("x")).pipeline.tasks]
