@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from documents import REPOSITORY
 
@@ -59,6 +60,15 @@ class Ray:
     def stop(self, submission_id: str) -> None:
         self._client().post(f"/api/jobs/{submission_id}/stop").raise_for_status()
 
+    def workers(self) -> list[psutil.Process]:
+        """The processes that train, the youngest last."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if "RayTrainWorker" in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return sorted(found, key=psutil.Process.create_time)
+
     def _client(self) -> httpx.Client:
         headers = {"Authorization": f"Bearer {TOKEN}"}
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=30.0)
@@ -73,6 +83,7 @@ def started() -> Iterator[Ray]:
         "RAY_AUTH_TOKEN": TOKEN,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": f"{REPOSITORY}/include",
+        "GLOO_SOCKET_IFNAME": "lo",
     }
     with socket.create_server(("127.0.0.1", 0)) as server:
         # All that runs in a space of processes of its own ends with its first.

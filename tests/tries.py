@@ -100,9 +100,9 @@ class Try:
         self.process.terminate()
         self.process.join(LIMIT)
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self, limit: float = LIMIT) -> dict[str, Any]:
         """Wait for its end: `result`, or `error` and `text`."""
-        self.process.join(LIMIT)
+        self.process.join(limit)
         assert self.process.exitcode == 0, f"the try did not end: {self.process.exitcode}"
         return dict(json.loads(self._outcome.read_text(encoding="utf-8")))
 

@@ -16,11 +16,12 @@ class Cluster:
     gpus: int
 
     @classmethod
-    def of(cls, stated: Mapping[str, int], stage: Stage, gpus: int) -> Cluster:
+    def of(cls, stated: Mapping[str, int], stage: Stage, gpus: int = 0, *, on_ray: bool = False) -> Cluster:
         """What a task states, such as `{"nodes": 1, "gpus": 4}`.
 
         Args:
             gpus: what the task states beside it; 0: nothing.
+            on_ray: the task is a job of a Ray cluster.
 
         Raises:
             TypeError: it is no such mapping, contradicts `gpus`, or the stage has no model.
@@ -33,8 +34,11 @@ class Cluster:
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise TypeError(f"cluster: {name} is how many, such as {least + 1}, not {value!r}")
         found = cls(**stated)
-        if found.nodes > 1:
-            raise ValueError(f"cluster: a task has the GPUs of one machine; nodes is 1, not {found.nodes}")
+        if found.nodes > 1 and not on_ray:
+            raise ValueError(
+                f"cluster: a task has the GPUs of one machine; nodes is 1, not {found.nodes}; several are a Ray "
+                "cluster's (RayAdaptOperator, RayFinetuneOperator)"
+            )
         if gpus not in (0, found.gpus):
             raise TypeError(f"cluster says {found.gpus} GPUs and gpus {gpus}; state one of them")
         if stage not in WITH_TEAM:
@@ -43,5 +47,5 @@ class Cluster:
 
     @property
     def processes(self) -> int:
-        """That share the work: one a GPU, and one where there is none."""
-        return max(1, self.gpus)
+        """That share the work: one a GPU, and one on a machine where there is none."""
+        return self.nodes * max(1, self.gpus)

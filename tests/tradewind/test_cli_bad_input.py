@@ -226,11 +226,25 @@ def test_a_gpu_that_cannot_be_held_stops_a_stage_before_it_starts(
             ["--processes", "2", "--gpu", "0", "--gpu", "0", "--lease-dir", "."],
             "--processes 2: each takes a GPU of its own, but --gpu names 1; name as many",
         ),
+        (["--ray-workers", "0"], "--ray-workers and --ray-cpus: give whole numbers from 1"),
+        (
+            ["--ray-workers", "2", "--processes", "2"],
+            "--ray-workers: Ray gives out processes and GPUs itself; leave out --processes and --gpu",
+        ),
     ],
 )
 def test_processes_that_cannot_be_are_refused(tmp_path: Path, cli: Cli, words: list[str], told: str) -> None:
     refused = cli("adapt", "--run-dir", tmp_path / "run", *words)
     assert (refused.returncode, complaint(refused)) == (2, told)
+    assert not (tmp_path / "run").exists()
+
+
+def test_workers_of_a_ray_cluster_that_is_not_there_are_refused_at_once(tmp_path: Path, cli: Cli) -> None:
+    pytest.importorskip("ray", reason="ray is not installed")
+    refused = cli("adapt", "--run-dir", tmp_path / "run", "--ray-workers", "2", RAY_TMPDIR=str(tmp_path))
+    assert refused.returncode == 2
+    assert "--ray-workers: no Ray cluster takes this process" in complaint(refused)
+    assert "start the stage as a Ray job" in complaint(refused)
     assert not (tmp_path / "run").exists()
 
 

@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _team(arguments: argparse.Namespace) -> Team | None:
     """The processes that the stage's model is given; UserError where they and the GPUs are not as many."""
+    if getattr(arguments, "ray_workers", None) is not None:
+        return _ray_team(arguments)
     processes = getattr(arguments, "processes", 1)
     gpus = len(set(arguments.gpu))
     if processes < 1:
@@ -51,6 +53,17 @@ def _team(arguments: argparse.Namespace) -> Team | None:
     from tradewind.training.launch import local_team
 
     return local_team(processes, gpus)
+
+
+def _ray_team(arguments: argparse.Namespace) -> Team:
+    """The workers of a Ray cluster; UserError where this machine's processes or GPUs are asked for as well."""
+    if arguments.ray_workers < 1 or arguments.ray_cpus < 1:
+        raise UserError("--ray-workers and --ray-cpus: give whole numbers from 1")
+    if arguments.processes != 1 or arguments.gpu:
+        raise UserError("--ray-workers: Ray gives out processes and GPUs itself; leave out --processes and --gpu")
+    from tradewind.training.ray_team import ray_team
+
+    return ray_team(arguments.ray_workers, use_gpu=not arguments.ray_no_gpu, cpus_per_worker=arguments.ray_cpus)
 
 
 def _secrets(text: str) -> dict[str, str]:

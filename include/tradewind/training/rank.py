@@ -35,6 +35,15 @@ def main() -> int:
     parent, store = sys.argv[2:4] if len(sys.argv) > 3 else ["", ""]
     if parent:
         die_with_parent(int(parent))
+    return serve(work, store)
+
+
+def serve(work: Path, store: str = "") -> int:
+    """As `run_rank`, in a process that does nothing else; returns an exit code, and leaves what the user has to mend.
+
+    Args:
+        store: how the names of the files begin by which the processes of one machine find each other.
+    """
     rank = int(os.environ.get("RANK", "0"))
     said = "" if rank == 0 else f"rank {rank}: "
     level = logging.INFO if rank == 0 else logging.WARNING

@@ -1,7 +1,8 @@
-"""A training as a job of a Ray cluster."""
+"""A training as a job of a Ray cluster, on one of its nodes or several."""
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from tradewind_airflow import macros
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.begun import begin
 from tradewind_airflow.child import command_line
+from tradewind_airflow.cluster import Cluster
 from tradewind_airflow.containers.claim import Claim
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.containers.retry import has_retry, retry_follows
@@ -37,6 +39,8 @@ from tradewind_airflow.told import told
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_WORKER = re.compile(r"^\(RayTrainWorker pid=\d+(, ip=[^)]*)?\) ")
+"""What Ray writes before a line of a worker's; the first worker alone says what all do."""
 _RESULT_LIMIT = 60.0
 """Seconds in which a shared folder shows this worker what another node has written."""
 
@@ -44,7 +48,8 @@ _RESULT_LIMIT = 60.0
 class RayTrainingOperator(ResumableJobMixin, BaseOperator):
     """Run `adapt` or `finetune` as a job of a Ray cluster that is there already.
 
-    The run's folder lies on storage that its nodes and this worker share; the task's XCom is the `StageResult`
+    Several workers share the training by Ray Train, and begin again from the newest checkpoint where one is lost. The
+    run's folder lies on storage that its nodes and this worker share; the task's XCom is the `StageResult`
     read from there.
 
     The job outlives the loss of this worker: the retry finds and follows it, by a submission id that is the same
@@ -58,12 +63,14 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         seed: seed of split, training and bootstrap (templated).
         overrides: settings that differ from the recipe's, by dotted key (templated).
         run_dir: the run's folder (templated); all stages of a run share it.
+        cluster: such as `{"nodes": 2, "gpus": 4}`: eight workers, a GPU each, of which Ray puts as many on a node as it
+            holds; `gpus` of 0: a worker a node, without a GPU. One worker is the job's own process.
+        cpus_per_worker: cores that each takes.
         ray_conn_id: a connection: host and port of the cluster's dashboard, and as password the cluster's token.
         paths: for shared folders that the cluster's nodes name otherwise than this worker: its name, and theirs.
-        python: the nodes' Python that has `tradewind[train]`, of this worker's version.
+        python: the nodes' Python that has `tradewind[train,ray]`, of this worker's version.
         env: environment variables of the job, which Ray shows to whoever sees its dashboard (templated).
-        entrypoint_num_cpus: cores of the node where the job's own process runs, 0: it takes none from others.
-        entrypoint_num_gpus: GPUs of that process.
+        entrypoint_num_cpus: cores of the job's own process, where it has workers.
         entrypoint_memory: bytes of memory of that process, which merges the trained adapter.
         entrypoint_resources: custom resources that say on which node it runs.
     """
@@ -80,12 +87,13 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         seed: str | int = "{{ params.seed }}",
         overrides: Mapping[str, Any] | None = None,
         run_dir: str = "{{ macros.tradewind.run_dir(dag.dag_id, run_id) }}",
+        cluster: Mapping[str, int] | None = None,
+        cpus_per_worker: int = 1,
         ray_conn_id: str = "ray_default",
         paths: Mapping[str, str] | None = None,
         python: str = "python",
         env: Mapping[str, str] | None = None,
         entrypoint_num_cpus: float | None = None,
-        entrypoint_num_gpus: float | None = None,
         entrypoint_memory: int | None = None,
         entrypoint_resources: Mapping[str, float] | None = None,
         **kwargs: Any,
@@ -94,6 +102,8 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
             raise ValueError(f"stage {stage!r}: only the trainings, adapt and finetune, run on a Ray cluster")
         if relative := [name for pair in (paths or {}).items() for name in pair if not name.startswith("/")]:
             raise ValueError(f"paths: {relative[0]!r} is no folder named from the root")
+        if isinstance(cpus_per_worker, bool) or not isinstance(cpus_per_worker, int) or cpus_per_worker < 1:
+            raise TypeError(f"cpus_per_worker is how many cores, such as 8, not {cpus_per_worker!r}")
         check_env(env or {})
         if "trigger_rule" not in {*kwargs, *(kwargs.get("default_args") or {})}:
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
@@ -108,9 +118,12 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         self.paths = dict(paths or {})
         self.python = python
         self.env = dict(env or {})
+        self.cluster = Cluster.of({"nodes": 1, "gpus": 1} if cluster is None else cluster, stage, on_ray=True)
+        self.cpus_per_worker = cpus_per_worker
+        trains_itself = self.cluster.processes == 1
         stated = {
-            "entrypoint_num_cpus": entrypoint_num_cpus,
-            "entrypoint_num_gpus": entrypoint_num_gpus,
+            "entrypoint_num_cpus": cpus_per_worker if trains_itself else entrypoint_num_cpus,
+            "entrypoint_num_gpus": self.cluster.gpus if trains_itself else None,
             "entrypoint_memory": entrypoint_memory,
             "entrypoint_resources": dict(entrypoint_resources or {}),
         }
@@ -220,7 +233,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         config_file = write_config(run_dir, self.stage, for_cluster(in_container(config), self.paths))
         there = {path: Path(on_cluster(path, self.paths)) for path in (config_file, run_dir.path)}
         command = [self.python, "-m", "tradewind", *command_line(
-            self.stage, there[config_file], there[run_dir.path], (), WHOLE
+            self.stage, there[config_file], there[run_dir.path], self._workers(), WHOLE
         )]  # fmt: skip
         self._job = job = RayJob(
             cluster,
@@ -230,7 +243,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
             request=lambda submitted: job_request(
                 submitted, identity, command, env=self.env, resources=self.own_resources
             ),
-            on_line=lambda line: log_line(self.log, line),
+            on_line=lambda line: log_line(self.log, _WORKER.sub("", line)),
             stop=self._stop,
         )
         try:
@@ -245,6 +258,13 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
             raise
         finally:
             job.finish()
+
+    def _workers(self) -> list[str]:
+        workers = self.cluster.processes
+        if workers == 1:
+            return []
+        no_gpu = [] if self.cluster.gpus else ["--ray-no-gpu"]
+        return ["--ray-workers", str(workers), "--ray-cpus", str(self.cpus_per_worker), *no_gpu]
 
     def _result(self, run_dir: RunDir, identity: Identity) -> StageResult:
         """What the job published, as soon as the shared folder shows it here."""

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Any]
 Start = Callable[..., Try]
 _LINES = 150
+BOUND = 1e-4
+"""Of a step's loss, as between processes of one machine: see tests/tradewind/training/test_train_together.py."""
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,7 @@ def training(ray: Ray, prepared: Path, tmp_path: Path, monkeypatch: pytest.Monke
         settings: dict[str, Any] = {
             "task_id": "finetune", "recipe": "tiny", "data": "embedded:ko", "seed": 42,
             "overrides": {"finetune.num_train_epochs": 0.2}, "run_dir": str(tmp_path / "run"), "python": sys.executable,
+            "cluster": {"nodes": 1, "gpus": 0},
         }  # fmt: skip
         return RayFinetuneOperator(**settings | changes)
 
@@ -126,6 +129,17 @@ def _own(ray: Ray, run_dir: Path) -> list[dict[str, Any]]:
     return sorted(jobs, key=lambda job: int(job["start_time"]))
 
 
+def _losses(run_dir: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run_dir / "finetune/log.jsonl").read_text("utf-8").splitlines()]
+
+
+def _train_alone(run_dir: Path, overrides: dict[str, Any]) -> None:
+    """By one process."""
+    given = [word for name, value in overrides.items() for word in ("--set", f"{name}={value}")]
+    done = run_cli(run_dir, "finetune", "--run-dir", str(run_dir), "--recipe", "tiny", "--data", "embedded:ko", *given)
+    assert done.returncode == 0, done.stderr
+
+
 def _refused(operator: Any, tmp_path: Path, words: str, *, retried: bool = False) -> str:
     """The one line with which the task fails."""
     with pytest.raises(AirflowException, match=words) as caught:
@@ -136,26 +150,36 @@ def _refused(operator: Any, tmp_path: Path, words: str, *, retried: bool = False
     return str(caught.value)
 
 
-def test_a_retry_finds_the_job_of_a_worker_that_was_lost(
-    ray: Ray, training: Make, attempt: Start, tmp_path: Path
+def test_a_training_outlives_its_supervisor_and_one_of_its_workers(
+    ray: Ray, training: Make, prepared: Path, attempt: Start, tmp_path: Path
 ) -> None:
-    """One job in all; each line once; the result is that of the try that submitted it; the token is nowhere."""
+    """One job in all, each line once, the losses of one process without Ray, and the token nowhere."""
+    shutil.copytree(prepared, tmp_path / "alone/run")
     gate = Gate(tmp_path, f'exec {sys.executable} "$@"')
-    operator = training(python=str(gate.program))
+    settings = {"num_train_epochs": 2, "logging_steps": 1, "save_steps": 3}
+    overrides = {f"finetune.{name}": value for name, value in settings.items()}
+    operator = training(python=str(gate.program), cluster={"nodes": 2, "gpus": 0}, overrides=overrides)
     first = attempt(operator)
     wait_for(_at_the_gate(first), "the job's first lines")
     first.kill()
     second = attempt(operator, 2)
     wait_for(lambda: any("Reconnecting" in line for line in second.lines()), "the retry at the job")
     gate.open()
-    result = second.outcome()["result"]
+    checkpoint = tmp_path / "run/.finetune.work/checkpoints/checkpoint-3/verified.json"
+    wait_for(checkpoint.exists, "a checkpoint", 300)
+    ray.workers()[-1].kill()
+    _train_alone(tmp_path / "alone/run", overrides)
+    result = second.outcome(240)["result"]
     assert (result["status"], result["task_id"]) == ("success", "finetune/1")
-    assert result["metrics"]["steps"] > 0
+    assert result["resumed_from_step"] >= 3
+    assert any(f"finetune: resume from checkpoint-{result['resumed_from_step']}" in line for line in second.lines())
+    assert _losses(tmp_path / "run") == pytest.approx(_losses(tmp_path / "alone/run"), abs=BOUND)
     assert _numbers(first, second) == list(range(1, 2 * _LINES + 1))
     (job,) = _own(ray, tmp_path / "run")
     assert job["status"] == "SUCCEEDED"
     assert job["submission_id"].endswith("-0-1")
     assert FileStore(tmp_path / "store").get("tradewind_ray_job") is None
+    assert not list((tmp_path / "run").rglob("ray"))  # Ray Train's own folder
     assert TOKEN not in json.dumps(job)
     assert any("RAY_AUTH_TOKEN=[secret]" in line for line in first.lines())  # the job's own print of its environment
     for file in (path for path in tmp_path.rglob("*") if path.is_file()):

@@ -76,6 +76,29 @@ def test_what_is_no_secret_may_be_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cluster", "flags", "taken"),
+    [
+        (None, [], {"entrypoint_num_cpus": 8, "entrypoint_num_gpus": 1}),
+        ({"nodes": 1, "gpus": 0}, [], {"entrypoint_num_cpus": 8}),
+        ({"nodes": 2, "gpus": 4}, ["--ray-workers", "8", "--ray-cpus", "8"], {}),
+        ({"nodes": 3, "gpus": 0}, ["--ray-workers", "3", "--ray-cpus", "8", "--ray-no-gpu"], {}),
+    ],
+)
+def test_a_cluster_s_workers(cluster: dict[str, int] | None, flags: list[str], taken: dict[str, int]) -> None:
+    operator = RayFinetuneOperator(task_id="finetune", cluster=cluster, cpus_per_worker=8)
+    assert operator._workers() == flags
+    assert operator.own_resources == taken
+
+
+@pytest.mark.parametrize(
+    "cluster", [{"nodes": 0, "gpus": 1}, {"nodes": 2}, {"nodes": 2, "gpus": -1}, 2, {"nodes": "2", "gpus": 1}]
+)
+def test_a_cluster_that_is_none(cluster: Any) -> None:
+    with pytest.raises(TypeError, match="cluster"):
+        RayFinetuneOperator(task_id="finetune", cluster=cluster)
+
+
+@pytest.mark.parametrize(
     ("wrong", "words"),
     [({"stage": "evaluate"}, "only the trainings"), ({"stage": "adapt", "paths": {"/a": "b"}}, "'b' is no folder")],
 )
