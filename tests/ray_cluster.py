@@ -24,7 +24,7 @@ import psutil
 from documents import REPOSITORY
 
 TOKEN = "a-token-of-the-tests-0123456789"
-_LIMIT = 60.0
+_LIMIT = 180.0
 _DASHBOARD = 8265
 _IN_ITS_NETWORK = f"""
 ip link set lo up
