@@ -83,6 +83,8 @@ def parse_yaml(text: str, path: Path, what: str) -> YamlFile:
         raise UserError(f"{path}: nested too deep; a {what} has a few levels only") from None
     except ValueError as error:  # a date such as 2026-13-45
         raise UserError(f"{path}: {error}; put texts that look like dates or numbers in quotes") from error
+    except (AttributeError, IndexError, KeyError, TypeError) as error:  # YAML's own, at `!!timestamp soon`
+        raise UserError(f"{path}: not YAML: a tag (!!) that its value does not fit; write the value without") from error
     if stated is None:
         stated = {}
     if not isinstance(stated, dict):

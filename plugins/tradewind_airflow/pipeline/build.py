@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Param
+from airflow.sdk.exceptions import ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
 
 from tradewind.errors import UserError
 from tradewind.pipeline.model import Mount, Pipeline, Task
@@ -32,7 +34,31 @@ IMAGE_VARIABLE = "TRADEWIND_IMAGE"
 
 
 def build_dag(document: Document) -> DAG:
-    """The DAG of a pipeline; UserError, with the line, where the schedule or a mount cannot be."""
+    """The DAG of a pipeline.
+
+    Raises:
+        UserError: with the line, where the schedule, a mount or anything else cannot be.
+    """
+    try:
+        dag = _dag(document)
+        # What Airflow checks after a file was read it tells of the whole file, which holds other pipelines, too.
+        dag.validate()
+        DagSerialization.to_dict(dag)
+    except UserError:
+        raise
+    except ParamValidationError as error:
+        raise document.file.fault(("params",), f"params: {_first_line(error)}; see the form's field") from error
+    except Exception as error:
+        raise UserError(f"{document.file.path}: Airflow refuses it: {_first_line(error)}") from error
+    return dag
+
+
+def _first_line(error: Exception) -> str:
+    # Of jsonschema, whose own text is a page.
+    return str(getattr(error.args[0], "message", error) if error.args else error).strip().splitlines()[0].rstrip(".")
+
+
+def _dag(document: Document) -> DAG:
     pipeline = document.pipeline
     _check_mounts(document)
     form = params(pipeline)
@@ -46,6 +72,7 @@ def build_dag(document: Document) -> DAG:
         tags=list(pipeline.tags),
         params=form,
         default_args=_default_args(document),
+        auto_register=False,  # else Airflow takes one that fails half way, too
         **_slack(pipeline),
     ) as dag:
         tasks: dict[str, Any] = {}
@@ -89,6 +116,7 @@ def params(pipeline: Pipeline) -> dict[str, Any]:
             form[name] = Param(default, description=form[name].description, **form[name].schema)
         else:
             form[name] = Param(default)
+        copy.copy(form[name]).resolve()  # Airflow itself looks at a default that no schedule needs as a run begins
     return form
 
 

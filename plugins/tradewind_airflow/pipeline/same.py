@@ -25,7 +25,8 @@ _CALLBACKS = {
 """Of tasks; a pipeline's tasks keep errors and the YAML in any case."""
 _NOT_OF_A_TASK = {"dag", "default_args", "task_group", "task_id", "start_date", "params", "kept", *_CALLBACKS}
 _NOT_OF_A_DAG = {
-    "fileloc", "relative_fileloc", "task_dict", "task_group", "default_args", "params", "schedule", "timetable",
+    "auto_register", "fileloc", "relative_fileloc", "task_dict", "task_group", "default_args", "params", "schedule",
+    "timetable",
     "last_loaded", "on_failure_callback", "has_on_failure_callback", "deadline", "is_paused_upon_creation", "edge_info",
     "allowed_run_types", "bundle_name", "bundle_version", "rerun_with_latest_version",
 }  # fmt: skip

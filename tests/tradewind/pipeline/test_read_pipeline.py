@@ -61,6 +61,7 @@ def test_what_is_stated_is_read(file: Path) -> None:
         ("name: mine\ntask: []\n", ":2: task: unknown key; did you mean 'tasks'?"),
         (f"{ONE_TASK}    imge: x\n", ":4: tasks[0].imge: unknown key; did you mean 'image'?"),
         (f"{ONE_TASK}    resources: {{gpu: 1}}\n", ":4: tasks[0].resources.gpu: unknown key; did you mean 'gpus'?"),
+        ("name: !!timestamp soon\n", "not YAML: a tag (!!) that its value does not fit; write the value without"),
         ("name: mine\n", "tasks: is missing; state it"),
         ("name: mine\ntasks: []\n", ":2: tasks: Tuple should have at least 1 item"),
         ("name: 1.5\ntasks: []\n", ":1: name: Input should be a valid string; put it in quotes (got 1.5)"),

@@ -57,6 +57,11 @@ def test_a_broken_one_is_an_import_error_with_its_line_and_the_others_are_there(
     (folder / "e_taken.yaml").write_text(GOOD.format(name="trade_qa"))
     (folder / "f_dunder.yaml").write_text(GOOD.format(name="__file__"))
     (folder / "g_gone.yaml").symlink_to(folder / "nowhere")
+    (folder / "h_date.yaml").write_text(f"params: {{day: 2026-01-01}}\n{GOOD.format(name='h')}")
+    (folder / "i_seed.yaml").write_text(f"form: run\nparams: {{seed: -5}}\n{GOOD.format(name='i')}")
+    (folder / "j_with.yaml").write_text(
+        "name: j\nform: run\ntasks:\n  - {name: a, uses: finetune, with: {overrides: 5}}\n"
+    )
     (folder / "notes.txt").write_text("{{{")
     bag = load(project, "yaml_pipelines")
     assert bag.import_errors == {}
@@ -67,6 +72,12 @@ def test_a_broken_one_is_an_import_error_with_its_line_and_the_others_are_there(
         "e_taken.yaml:1: 'trade_qa' is the name of trade_qa.py too; choose another",
         "g_gone.yaml: no such file; name a pipeline's YAML",
         "b_cron.yml:1: schedule.cron: 'never' is no cron expression; write five fields such as '0 2 * * *'",
+        (
+            "h_date.yaml:1: params: All provided parameters must be json-serializable. The value '2026-01-01' is not "
+            "serializable; see the form's field"
+        ),
+        "i_seed.yaml:2: params: -5 is less than the minimum of 0; see the form's field",
+        "j_with.yaml: Airflow refuses it: 'int' object is not iterable",
     ]
 
 
