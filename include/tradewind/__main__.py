@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format=f"{clock}%(levelname)s %(message)s", stream=sys.stderr)
     for chatty in ("sentence_transformers", "httpx", "httpx2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Which says on import, wherever it is installed, that a kernel could be had from the network.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # Threads that wait by spinning stall each other where two processes share the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # What transformers and trl tell each other is not the user's to mend.

@@ -43,6 +43,19 @@ def four_bits(settings: QuantizationSettings, device: torch.device) -> BitsAndBy
     )
 
 
+def keep_differentiable(model: PreTrainedModel) -> None:
+    """Have no layer pack its weights anew when it is first asked outside of training.
+
+    bitsandbytes 0.50 does so on CPUs with AVX512-BF16, leaves them packed when training begins, and has no gradient
+    through packed ones: what lies below such a layer would silently learn from a part of its gradient.
+    """
+    import bitsandbytes as bnb
+
+    for module in model.modules():
+        if isinstance(module, bnb.nn.Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+
+
 def compute_dtype(settings: QuantizationSettings, device: torch.device) -> torch.dtype:
     """What 4-bit weights are made of again for each product; `auto` is never float16, in which Gemma-2 overflows."""
     if settings.bnb_4bit_compute_dtype != "auto":

@@ -17,8 +17,8 @@ from transformers.utils import logging as transformers_logging
 from tradewind.config import ModelConfig, QuantizationSettings
 from tradewind.errors import UserError
 from tradewind.team import Device
-from tradewind.training.attention import choose_attention, on_cpu
-from tradewind.training.four_bits import four_bits
+from tradewind.training.attention import choose_attention
+from tradewind.training.four_bits import four_bits, keep_differentiable
 
 log = logging.getLogger("tradewind")
 
@@ -59,7 +59,7 @@ def load_model(
     """
     _quiet_bars()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    attention, why = choose_attention(config) if (used_on or device) == "cuda" else on_cpu(config)
+    attention, why = choose_attention(config, used_on or device)
     in_bits: dict[str, Any] = {}
     if quantization is not None and quantization.load_in_4bit:
         # Onto the device at once: it holds no more than the 4 bits at any time.
@@ -75,7 +75,10 @@ def load_model(
         )
     except (OSError, ValueError, SafetensorError, json.JSONDecodeError) as error:
         raise _unavailable(source, error) from error
-    return model if in_bits else model.to(device)
+    if not in_bits:
+        return model.to(device)
+    keep_differentiable(model)
+    return model
 
 
 def _quiet_bars() -> None:

@@ -198,3 +198,8 @@ def test_flash_attention_where_it_can_be_had(
     monkeypatch.setattr(attention, "is_flash_attn_2_available", lambda: installed)
     assert choose_attention(ModelConfig(dtype=dtype))[0] == found
     assert choose_attention(ModelConfig(dtype=dtype, attn_implementation="sdpa")) == ("sdpa", "the recipe says so")
+    # As the stage computes beside GPUs that are its team's.
+    assert choose_attention(ModelConfig(dtype=dtype), "cpu")[0] == "eager"
+    on_cpu = choose_attention(ModelConfig(dtype=dtype, attn_implementation="flash_attention_2"), "cpu")
+    # Without a GPU to be beside it is a mistake, which the load tells.
+    assert on_cpu[0] == ("eager" if gpu else "flash_attention_2")
