@@ -114,20 +114,20 @@ def test_processes_that_die_each_time_are_told_of(rows: Rows, tmp_path: Path) ->
 
     killer = Thread(target=kill)
     killer.start()
-    with pytest.raises(
-        TemporaryError,
-        match=r"process 1 of 2 ended by SIGKILL \(.*\), for the 4\. time; start the stage again",
-    ):
-        launch(work, 2)
-    over = True
-    killer.join()
+    try:
+        with pytest.raises(
+            TemporaryError,
+            match=r"process 1 of 2 ended by SIGKILL \(.*\), for the 4\. time; start the stage again",
+        ):
+            launch(work, 2)
+    finally:
+        over = True
+        killer.join()
     assert not list(ranks(work))
 
 
 STAGE = """
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 from tradewind.lease import run_dir_lock
 from tradewind.training.launch import launch
