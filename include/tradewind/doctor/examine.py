@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tradewind.doctor.check import Check, Finding, Outcome, failure
+from tradewind.doctor.check import Check, Finding, Outcome, failure, not_needed
 from tradewind.doctor.subject import Subject
 from tradewind.errors import UserError, without_secret
 
@@ -46,9 +46,18 @@ def _look(check: Check, subject: Subject, found: dict[str, Finding]) -> None:
     except UserError as error:
         what, _, to_do = str(error).rpartition("; ")
         finding = failure(what or to_do, to_do if what else "")
+    except ModuleNotFoundError as error:
+        finding = _absent(error, subject)
     except Exception as error:  # noqa: BLE001 - a check that breaks must not break the others
         finding = failure(f"{type(error).__name__}: {error}", "see what the error says; the check itself broke")
     found[check.name] = finding
+
+
+def _absent(error: ModuleNotFoundError, subject: Subject) -> Finding:
+    """Where stages run in containers, what they import is in the image, not here."""
+    if subject.image:
+        return not_needed(f"{error.name} is not installed here: docker run --rm {subject.image} tradewind doctor")
+    return failure(f"{error.name} is not installed", "pip install 'tradewind[train]', or make run")
 
 
 def _given_up(check: Check) -> Finding:

@@ -47,6 +47,19 @@ def test_what_hangs_or_breaks_leaves_the_others_their_findings(monkeypatch: pyte
     assert not fails({"works": found["works"]})
 
 
+def test_what_only_the_image_holds_is_not_needed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(_: Subject) -> Finding:
+        import no_such_library  # type: ignore[import-not-found]  # noqa: F401
+
+        return ok("it is here")
+
+    monkeypatch.delenv("TRADEWIND_IMAGE", raising=False)
+    here = examine(SUBJECT, [Check("imports", look)])["imports"]
+    assert (here.outcome, here.found) == (Outcome.FAILURE, "no_such_library is not installed")
+    monkeypatch.setenv("TRADEWIND_IMAGE", "some-image")
+    assert examine(SUBJECT, [Check("imports", look)])["imports"].outcome is Outcome.NOT_NEEDED
+
+
 def test_a_process_that_crashes_hangs_or_raises_is_told_in_a_line() -> None:
     assert told_by("print('chatter'); print('{\"a\": 1}')", 20) == {"a": 1}
     for program, words in (
