@@ -11,8 +11,11 @@ from tradewind.errors import UserError
 from tradewind.models import check_location
 
 
-def check_recipe(config: RunConfig) -> None:
+def check_recipe(config: RunConfig, *, in_image: bool = False) -> None:
     """Fail where a named model is not there or a tracker, vLLM or bitsandbytes is not installed; no download.
+
+    Args:
+        in_image: the stages run in containers, whose image may hold bitsandbytes where this process has none.
 
     Raises:
         UserError: one line that names the setting and what to do.
@@ -24,7 +27,8 @@ def check_recipe(config: RunConfig) -> None:
             if importlib.util.find_spec(tracker) is None:
                 raise UserError(f"{stage}.report_to: {tracker} is not installed; pip install {tracker}")
         quantization = getattr(config, stage).quantization_config
-        if quantization is not None and quantization.load_in_4bit and importlib.util.find_spec("bitsandbytes") is None:
+        wanted = quantization is not None and quantization.load_in_4bit and not in_image
+        if wanted and importlib.util.find_spec("bitsandbytes") is None:
             where = f"{stage}.quantization_config"
             raise UserError(f"{where}: bitsandbytes is not installed; pip install 'tradewind[qlora]', or leave it out")
     check_generator(config.evaluate)

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
     config = resolve(arguments.recipe, arguments.data, arguments.seed)
-    check_recipe(config)
+    check_recipe(config, in_image=bool(os.environ.get("TRADEWIND_IMAGE")))
     check_keys(config)
     survey(config)  # a fault of input is told now, not after Airflow has started
     shipped = config.recipe == arguments.recipe

@@ -110,7 +110,7 @@ class ConfigureRunOperator(BaseOperator):
         from tradewind.preflight import check_keys, check_recipe
         from tradewind.reuse.skipped import check_skips
 
-        check_recipe(config)
+        check_recipe(config, in_image=bool(self.image))
         reading = {"prepare"} if config.extract is None else {"extract", "prepare"}
         if not reading <= set(skip):
             check_folder(locate_documents(config.data_dir))

@@ -61,7 +61,7 @@ class ConfigureSweepOperator(ConfigureRunOperator):
         self._trials = read_trials(self._stated, config)
         for trial in self._trials:
             try:
-                check_recipe(trial.config)
+                check_recipe(trial.config, in_image=bool(self.image))
             except UserError as error:
                 raise UserError(f"trial {trial.shard.index}: {error}") from error
 

@@ -175,6 +175,7 @@ def test_without_bitsandbytes_the_recipe_is_refused_before_anything_runs(monkeyp
     told = r"^{}quantization_config: bitsandbytes is not installed; pip install 'tradewind\[qlora\]'"
     with pytest.raises(UserError, match=told.format(r"finetune\.")):
         check_recipe(resolve("tiny", "embedded:en", overrides={"finetune.quantization_config": {}}))
+    check_recipe(resolve("tiny", "embedded:en", overrides={"finetune.quantization_config": {}}), in_image=True)
     check_support.cache_clear()
     with pytest.raises(UserError, match=told.format("")):
         _quantised()

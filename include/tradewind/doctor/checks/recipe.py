@@ -10,7 +10,7 @@ from tradewind.preflight import check_recipe
 
 def look_at_recipe(subject: Subject) -> Finding:
     """Its models are there, its trackers and generator are installed."""
-    check_recipe(subject.config)
+    check_recipe(subject.config, in_image=bool(subject.image))
     return ok(f"{subject.config.recipe}: {subject.config.model.model_name_or_path}, {subject.config.model.dtype}")
 
 
