@@ -30,7 +30,8 @@ COPY pyproject.toml /
 RUN python -c "import tomllib; \
 project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; extras = project['optional-dependencies']; \
 print(*project['dependencies'], *extras['train'], *extras['serve'], sep='\n', file=open('/trainer.txt', 'w')); \
-print(*project['dependencies'], *extras['airflow'], *extras['production'], sep='\n', file=open('/airflow.txt', 'w'))"
+airflow = [*extras['airflow'], *extras['production'], *extras['kubernetes']]; \
+print(*project['dependencies'], *airflow, sep='\n', file=open('/airflow.txt', 'w'))"
 
 FROM python AS wheel
 ARG PIP_CERT

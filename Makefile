@@ -107,6 +107,6 @@ CUDA := $(addprefix --no-emit-package ,cuda-bindings cuda-pathfinder cuda-toolki
 COMPILE := uv pip compile pyproject.toml --python-version 3.11 --no-header --quiet
 
 lock:
-	$(COMPILE) --extra airflow --extra production --extra train --extra serve $(CUDA) --output-file requirements.txt
+	$(COMPILE) $(addprefix --extra ,airflow production kubernetes train serve) $(CUDA) --output-file requirements.txt
 	uv pip compile --group dev --constraint requirements.txt --python-version 3.11 --no-header --quiet \
 		--output-file requirements-dev.txt

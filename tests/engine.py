@@ -100,7 +100,7 @@ def started(folder: Path, *flags: str, data: Path = _DATA) -> Iterator[Engine]:
                 engine.cli.remove_container(container["Id"], force=True)
         finally:
             engine.stop()
-            _unmount(folder)
+            unmount(folder)
 
 
 @contextmanager
@@ -125,8 +125,8 @@ def _bridge() -> Iterator[str]:
         subprocess.run(["ip", "link", "delete", name], check=True)
 
 
-def _unmount(folder: Path) -> None:
-    """A daemon that was to leave its containers alone leaves its mounts, too."""
+def unmount(folder: Path) -> None:
+    """Undo mounts: an engine that was to leave its containers, or its storage, leaves these, too."""
     points = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
     for point in sorted((point for point in points if Path(point).is_relative_to(folder)), reverse=True):
         subprocess.run(["umount", "--lazy", point], check=False)

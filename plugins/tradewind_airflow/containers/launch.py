@@ -74,7 +74,7 @@ def container_job(
     have_image(cli, task.image, force_pull=task.force_pull)
     host = HostPaths.of_this_process(cli)
     champion = models_environment(stage, models)
-    read_only = [*_folders(config), *map(Path, champion.values())]
+    read_only = [*named_folders(config), *map(Path, champion.values())]
     mounts = [
         *stage_mounts(stage, run_dir, read_only, choice.leases, host, shard=shard),
         *extra_mounts(plain(task.mounts), host),
@@ -120,8 +120,8 @@ def engine(task: DockerOperator) -> APIClient:
         ) from error
 
 
-def _folders(config: RunConfig) -> list[Path]:
-    """The folders of the host that a configuration names, the documents first."""
+def named_folders(config: RunConfig) -> list[Path]:
+    """The folders that a configuration names, the documents first."""
     names = [config.data_dir] if not config.data_dir.startswith(EMBEDDED) else []
     models = [config.model.model_name_or_path, config.evaluate.encoder]
     return [Path(name) for name in [*names, *(_absolute(model) for model in models)] if name.startswith("/")]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 STOP_GRACE = 2
 """Seconds between SIGTERM and SIGKILL: with Airflow's own notice a stopped task is gone within five."""
+# Any user id may run a stage, known to the image or not: these are what libraries ask a user's record for.
+OF_ANY_USER = {"HOME": "/tmp", "USER": "tradewind", "PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # noqa: S108
 _LOG_SIZE, _LOG_FILES = "50m", "3"
 _NANO = 1_000_000_000
 
@@ -66,13 +68,11 @@ def container_request(
         ),
     )
     from_file = {} if task.env_file is None else task.unpack_environment_variables(task.env_file)
-    # Any user id may run it, known to the image or not: these are what libraries ask a user's record for.
-    own = {"HOME": "/tmp", "USER": "tradewind", "PYTHONUNBUFFERED": "1", "OMP_WAIT_POLICY": "PASSIVE"}  # noqa: S108
     return {
         "image": task.image,
         "command": list(command),
         "environment": {
-            **own,
+            **OF_ANY_USER,
             **folders,
             **from_file,
             **task.environment,

@@ -1,0 +1,1 @@
+"""A stage as a pod of a Kubernetes cluster."""
