@@ -13,9 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 BUCKET = "models-of-trade"
 _REFUSED = """<?xml version="1.0" encoding="UTF-8"?>
@@ -140,6 +138,8 @@ def proxied(endpoint: str) -> Iterator[FaultyProxy]:
 @contextmanager
 def s3_server() -> Iterator[str]:
     """A server with an empty bucket; gives its address."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -160,6 +160,8 @@ def s3_environment(endpoint: str) -> dict[str, str]:
 
 def client(endpoint: str) -> Any:
     """To look into the bucket, and to spoil what is in it."""
+    import boto3
+
     return boto3.client(
         "s3", endpoint_url=endpoint, aws_access_key_id="testing", aws_secret_access_key="testing-secret",
         region_name="us-east-1",

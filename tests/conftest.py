@@ -16,7 +16,7 @@ from tradewind.config import DataConfig
 from tradewind.recipes import resolve
 from tradewind.stages.prepare import prepare
 
-pytest_plugins = ("container_fixtures",)
+pytest_plugins = ("container_fixtures", "shared_home")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

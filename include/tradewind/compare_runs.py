@@ -19,6 +19,7 @@ from tradewind.metrics.summary import summarise
 from tradewind.recipes import read_config
 from tradewind.run_dir import RunDir
 from tradewind.scores import Scores
+from tradewind.store.mirror import complete
 
 _QUESTION = ("kind", "language", "question", "answer", "record_id", "fact_id", "source")
 _BY_MODEL = ("answers", "hit_token_limit", "scores")
@@ -60,6 +61,7 @@ def compare_runs(first: Path, second: Path, model: str) -> Scores:
 def _read(path: Path) -> EvaluatedRun:
     run_dir = RunDir(path)
     folder = run_dir.published("evaluate")
+    complete(folder)
     for file in (folder / "predictions.jsonl", folder / "scores.json", run_dir.config_file):
         if not file.is_file():
             raise UserError(f"{file}: no such file; name a run's folder whose stage 'evaluate' has run")

@@ -1,4 +1,4 @@
-"""Where runs and models are kept on the worker's disk."""
+"""Where runs and models are on the worker's disk."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from pathlib import Path
 
 from tradewind.registry.store import models_path
 from tradewind.run_dir import run_path
+from tradewind.store.address import home_of
 
 HOME_VARIABLE = "TRADEWIND_HOME"
 
 
 def home() -> Path:
-    """The folder of all runs and models: `$TRADEWIND_HOME`, or `tradewind` below Airflow's own home."""
+    """The folder of all runs and models: `$TRADEWIND_HOME`, or `tradewind` below Airflow's own home.
+
+    Where the variable names a bucket, the folder of its content on this machine.
+    """
     stated = os.environ.get(HOME_VARIABLE)
     if stated:
-        return Path(stated).expanduser()
+        return home_of(stated)
     return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "tradewind"
 
 

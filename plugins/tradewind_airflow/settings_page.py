@@ -10,7 +10,11 @@ from tradewind_airflow.params import run_params
 
 SET_BY_USER = {
     "TRADEWIND_HOME": "Where runs, models and answers are kept; default: `tradewind` in Airflow's home, with "
-    "`make run` and `make up` `.tradewind` in the checkout.",
+    "`make run` and `make up` `.tradewind` in the checkout. A folder, or a bucket's address such as "
+    "`s3://bucket/prefix`: [storage.md](storage.md).",
+    "TRADEWIND_CACHE": "Where a bucket's content is kept on this machine; default: `tradewind-cache` in Airflow's "
+    "home, with `make run` and `make up` `.tradewind/cache`.",
+    "TRADEWIND_CACHE_GB": "How much of it, in gigabytes; default 50; 0: no limit.",
     "TRADEWIND_IMAGE": "Runs every stage of `trade_qa` in a container of this image; unset: in subprocesses of the "
     "worker.",
     "TRADEWIND_GPUS": "The GPUs to use: `0,1,2,3`, UUIDs, `amd:renderD128,renderD129`, or `none`; unset: those that "
@@ -65,6 +69,9 @@ OTHERS = {
     "VLLM_API_KEY": "The key that vLLM asks of clients, and that `tradewind serve` shows it: [serving.md](serving.md).",
     "HF_HUB_OFFLINE": "`1`: the hub is never asked; also set where a recipe names embedded models only.",
     "HF_ENDPOINT": "Another hub than huggingface.co.",
+    "AWS_ACCESS_KEY_ID": "With `AWS_SECRET_ACCESS_KEY`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL`, "
+    "`AWS_MAX_ATTEMPTS`: of a home in S3, as its library reads them; [storage.md](storage.md).",
+    "GOOGLE_APPLICATION_CREDENTIALS": "Of a home in Google Cloud Storage.",
     "DOCKER_HOST": "The engine; it must be this host's.",
 }
 """Of other software, read by ours or by what it calls."""

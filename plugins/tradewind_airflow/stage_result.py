@@ -18,6 +18,7 @@ from tradewind_airflow import macros
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.begun import begin
 from tradewind_airflow.containers.identity import Identity
+from tradewind_airflow.shared import complete_inputs, shared
 from tradewind_airflow.skipped import skipped_stages
 from tradewind_airflow.standing import standing_or_made
 from tradewind_airflow.told import told
@@ -92,17 +93,23 @@ def stage_result(
     """
     identity = Identity.of(context)
     run_dir = RunDir(Path(task.run_dir))
+    models = models_of(task, identity)
     overrides: Mapping[str, Any] = task.overrides
-    with told(run_dir.path), guard():
+
+    def made(config: RunConfig, lost: str) -> StageResult:
+        complete_inputs(task.stage, run_dir, models)
+        return make(config, run_dir, identity, lost)
+
+    with shared(run_dir.path, models), told(run_dir.path), guard():
         asked = Asked.of(
             run_dir, identity.job_id, recipe=task.recipe, data=task.data, seed=task.seed, overrides=overrides
         )
         lost = begin(run_dir, task.shard.folder(task.stage), identity)
         result = standing_or_made(
-            task.stage, asked, run_dir, identity, shard=task.shard, models=models_of(task, identity),
+            task.stage, asked, run_dir, identity, shard=task.shard, models=models,
             skipped=skipped_stages(context, run_dir), code=code, lost=lost,
-            make=lambda: make(asked.config, run_dir, identity, lost),
+            make=lambda: made(asked.config, lost),
         )  # fmt: skip
-    if result.status == "skipped":
-        raise AirflowSkipException(result.reason)
+        if result.status == "skipped":
+            raise AirflowSkipException(result.reason)
     return result.model_dump(mode="json")

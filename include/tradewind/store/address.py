@@ -23,8 +23,11 @@ def is_address(text: str) -> bool:
     return bool(_ADDRESS.fullmatch(text))
 
 
-def home_of(stated: str) -> Path:
+def home_of(stated: str, cache: Path | None = None) -> Path:
     """The folder that stages, pages and commands work with; asks no server.
+
+    Args:
+        cache: where buckets' contents are kept; None: `cache_folder`.
 
     Raises:
         UserError: the address names no bucket, or holds something secret.
@@ -33,7 +36,7 @@ def home_of(stated: str) -> Path:
         return path_of(stated)
     address = checked_address(stated)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", address.partition("://")[2])[:60].strip(".-")
-    folder = cache_folder() / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
+    folder = (cache or cache_folder()) / f"{name}-{hashlib.sha256(address.encode()).hexdigest()[:8]}"
     if not (folder / MARKER).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / MARKER, f"{address}\n")

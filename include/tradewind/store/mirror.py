@@ -25,6 +25,7 @@ from tradewind.store.download import fetch, write_inline
 from tradewind.store.manifest import Manifest, StoredFile
 from tradewind.store.record import Known, Records, identity_here
 from tradewind.store.removal import remove_units
+from tradewind.store.removed_runs import drop_removed_runs
 from tradewind.store.room import in_use, make_room
 from tradewind.store.units import is_unit, is_whole_folder, unit_of, units_of_run
 from tradewind.store.upload import Upload, live_parts, manifest_key, newest_number, number_of
@@ -66,6 +67,8 @@ class Mirror:
                 newest[unit] = entry
         due = [unit for unit, entry in newest.items() if self._is_news(unit, entry)]
         each(lambda unit: self._take(unit, newest[unit]), due)
+        if newest:  # where all is gone, somebody has made a mistake that no cache should repeat
+            drop_removed_runs(self.root, self.records, below, newest)
 
     def complete(self, path: Path, without: Collection[str] = ()) -> None:
         """Have every file of a published folder here, or of a run's, or the one file that `path` is.
@@ -101,9 +104,14 @@ class Mirror:
                 if here is not None and (known is None or known.withdrawn or known.manifest.identity != here):
                     self._send(unit, path, known)
 
-    def publish_run(self, run: Path) -> None:
-        """`publish` all of a run."""
-        self.publish(list(units_of_run(run, self.root)))
+    def publish_run(self, run: Path, *, notes_only: bool = False) -> None:
+        """`publish` all of a run.
+
+        Args:
+            notes_only: its small files, and no stage.
+        """
+        units = units_of_run(run, self.root)
+        self.publish([unit for unit in units if not notes_only or (self.root / unit).is_file()])
         below = run.relative_to(self.root).as_posix()
         for unit, _ in list(self.records.units(below)):
             known = self.records.get(unit)
@@ -271,10 +279,10 @@ class Mirror:
         had: Mapping[str, str] = {file.path: file.sha256 for file in known.manifest.files} if known else {}
         for file in manifest.files:
             target = staged / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
             if file.inline is not None:
                 write_inline(file, target)
             elif had.get(file.path) == file.sha256 and _is_here(path / file.path, file):
-                target.parent.mkdir(parents=True, exist_ok=True)
                 os.link(path / file.path, target)
 
     @contextmanager

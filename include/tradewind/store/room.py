@@ -59,7 +59,7 @@ def make_room(root: Path, records: Records, needed: int, *, but: str) -> None:
 def _evict(root: Path, records: Records, unit: str, links: dict[int, tuple[int, int]]) -> int:
     """Remove the large files of a unit, if nobody needs them here; returns how many bytes that freed."""
     freed = 0
-    with _unused(root / "/".join(unit.split("/")[: 3 if unit.startswith("runs/") else 2])) as is_free:
+    with unused(root / "/".join(unit.split("/")[: 3 if unit.startswith("runs/") else 2])) as is_free:
         known = records.get(unit)
         if not is_free or known is None or identity_here(root / unit) != known.manifest.identity:
             return 0
@@ -83,7 +83,7 @@ def _large(root: Path, records: Records, unit: str) -> list[Path]:
 
 
 @contextmanager
-def _unused(folder: Path) -> Iterator[bool]:
+def unused(folder: Path) -> Iterator[bool]:
     """Whether no task uses the folder, and no stage, perhaps without its worker, works in it."""
     with ExitStack() as held:
         for name in (_USE, _WORK):

@@ -100,7 +100,7 @@ def _run(arguments: argparse.Namespace, home: LocalHome) -> int:
         failed = next((task["task_id"] for task in tasks if task["state"] == "failed"), "a task")
         print(f"tradewind: {failed} failed; its log stands above and in {home.airflow / 'logs'}", file=sys.stderr)
         return 1
-    run_dir = run_path(home.path, DAG_ID, run.run_id)
+    run_dir = run_path(home.runs, DAG_ID, run.run_id)
     outcome = Outcome.read(run_dir, f"{DAG_ID}/{run.run_id}")
     print("\n".join(stage_lines(outcome.results)))
     if since := outcome.nothing_new_since:

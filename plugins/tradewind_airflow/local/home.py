@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewind.store.address import CACHE_VARIABLE, home_of, is_address
 from tradewind_airflow.gpus import inventory
 
 USER = "admin"
@@ -23,8 +24,19 @@ class LocalHome:
 
     @property
     def path(self) -> Path:
-        """`$TRADEWIND_HOME`, or `.tradewind` in the project."""
-        return Path(os.environ.get("TRADEWIND_HOME") or self.project / ".tradewind").resolve()
+        """`$TRADEWIND_HOME`, or `.tradewind` in the project: Airflow's own files are never in a bucket."""
+        stated = os.environ.get("TRADEWIND_HOME")
+        return Path(self.project / ".tradewind" if not stated or is_address(stated) else stated).resolve()
+
+    @property
+    def runs(self) -> Path:
+        """The folder that holds `runs/` and `models/`: the same, or what is here of a bucket."""
+        stated = os.environ.get("TRADEWIND_HOME", "")
+        return home_of(stated, self._cache) if is_address(stated) else self.path
+
+    @property
+    def _cache(self) -> Path:
+        return Path(os.environ.get(CACHE_VARIABLE) or self.path / "cache").resolve()
 
     @property
     def airflow(self) -> Path:
@@ -51,7 +63,8 @@ class LocalHome:
         return own | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "AIRFLOW_HOME": str(self.airflow),
-            "TRADEWIND_HOME": str(self.path),
+            "TRADEWIND_HOME": stated if is_address(stated := os.environ.get("TRADEWIND_HOME", "")) else str(self.path),
+            CACHE_VARIABLE: str(self._cache),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.project / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.project / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tradewind.files import write_atomically
 from tradewind.results import Contract
 from tradewind_airflow.macros import run_dir
+from tradewind_airflow.shared import publish_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,6 +37,7 @@ def keep_answer(context: Context) -> None:
         folder = Path(run_dir(ti.dag_id, ti.run_id))
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / _NAME, Answer(approved=bool(said.get("approved")), who=who).model_dump_json())
+        publish_run(ti.dag_id, ti.run_id)
     except Exception as error:  # noqa: BLE001 - the message says less then
         log.warning("who answered is not kept: %s: %s", type(error).__name__, error)
 

@@ -23,6 +23,7 @@ from tradewind_airflow.notifications.about import about_run
 from tradewind_airflow.notifications.client import CONNECTION, SlackPlace, slack_is_configured
 from tradewind_airflow.notifications.messages.late import late
 from tradewind_airflow.notifications.settings import deadline_hours, mention_of
+from tradewind_airflow.shared import refresh_run
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ def tell_late(
         log.info("no Slack: run %s is not finished after %s h", run["dag_run_id"], hours)
         return
     folder = Path(run_dir(run["dag_id"], run["dag_run_id"]))
+    refresh_run(folder)
     params = run.get("conf") or {}
     about, mention = about_run(run["dag_id"], run["dag_run_id"], folder, params), mention_of(None)
     place = SlackPlace(

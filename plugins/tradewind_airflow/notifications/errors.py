@@ -16,6 +16,7 @@ from tradewind.files import write_atomically
 from tradewind.results import Contract
 from tradewind_airflow.macros import run_dir
 from tradewind_airflow.notifications.scrub import mask
+from tradewind_airflow.shared import publish_run, withdraw
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -54,6 +55,7 @@ def keep_error(context: Context) -> None:
             file = _file(_folder_of(ti), ti.task_id, kept.map_index)
             file.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file, kept.model_dump_json(indent=1))
+            publish_run(ti.dag_id, ti.run_id)
     except Exception as error:  # noqa: BLE001 - whatever it is, the task's own error stands in its log
         log.warning("the error is not kept for the message about it: %s: %s", type(error).__name__, error)
 
@@ -62,7 +64,7 @@ def forget_error(context: Context) -> None:
     """A task's `on_execute_callback`: what an earlier try left is not this one's. Never raises."""
     try:
         ti = context["ti"]
-        _file(_folder_of(ti), ti.task_id, _map_index(ti)).unlink(missing_ok=True)
+        withdraw(_file(_folder_of(ti), ti.task_id, _map_index(ti)))
     except Exception as error:  # noqa: BLE001 - the task must go on
         log.warning("an earlier try's error stays: %s: %s", type(error).__name__, error)
 

@@ -17,6 +17,7 @@ from tradewind_airflow.notifications.messages.failure import failed
 from tradewind_airflow.notifications.settings import check_mention, mention_of
 from tradewind_airflow.notifications.states import FailedTask, failed_tasks, not_run, task_states
 from tradewind_airflow.notifications.thread import Thread
+from tradewind_airflow.shared import refresh_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -70,6 +71,7 @@ class SlackFailureNotifier(BaseNotifier):
         dag_id, run_id = _ids(context)
         order = list(dag.task_dict) if dag is not None else []
         folder, states = Path(run_dir(dag_id, run_id)), _states(ti)
+        refresh_run(folder)
         but = (self.notify_task_id, *self.tell_task_ids)
         tasks = failed_tasks(states, folder, dag_id=dag_id, run_id=run_id, order=order, but=but)
         mention, reason = mention_of(self.mention), str(context.get("reason") or "")

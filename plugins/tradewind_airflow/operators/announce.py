@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from tradewind_airflow.notifications.client import faults
 from tradewind_airflow.notifications.messages.start import started, who_triggered
 from tradewind_airflow.operators.tell import TellOperator
+from tradewind_airflow.shared import on_shared_home
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,6 +21,7 @@ class AnnounceRunOperator(TellOperator):
     It never fails the run: where Slack refuses or is away the task is *skipped*, and later messages go to the channel.
     """
 
+    @on_shared_home
     def execute(self, context: Context) -> None:
         """Send recipe, documents, seed, what differs from a plain night, and who triggered it.
 

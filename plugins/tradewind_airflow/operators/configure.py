@@ -18,6 +18,7 @@ from tradewind_airflow.child import stage_environment
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.params import check_conf, stated_settings
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
+from tradewind_airflow.shared import on_shared_home
 from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class ConfigureRunOperator(BaseOperator):
         self.image = image
         self.secrets = secrets
 
+    @on_shared_home
     def execute(self, context: Context) -> dict[str, Any]:
         """Check, resolve, write.
 

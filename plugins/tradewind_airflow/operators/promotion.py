@@ -13,12 +13,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from tradewind.faults import told_to_user
 from tradewind.registry.store import Registry
-from tradewind.registry.version import CONFIG, REPORTS, Version
+from tradewind.registry.version import CONFIG, MODEL, REPORTS, Version
 from tradewind.reporting.contract import read_report
 from tradewind.run_dir import RunDir
+from tradewind.store.mirror import complete
 from tradewind_airflow.asked import settings_of
 from tradewind_airflow.assets import model_facts
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
+from tradewind_airflow.shared import on_shared_home
 from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ class RegisterModelOperator(BaseOperator):
         self.models_dir = models_dir
         self.secrets = dict(secrets or {})
 
+    @on_shared_home
     def execute(self, context: Context) -> dict[str, Any]:
         """Register, and say what became of it.
 
@@ -136,9 +139,12 @@ class ApprovePromotionOperator(ApprovalOperator):
         if not self.registered["asks"]:
             raise AirflowSkipException(self.registered["said"])
         with told(Path(self.models_dir)):
-            version = Registry(Path(self.models_dir)).version(self.registered["version"])
+            registry = Registry(Path(self.models_dir))
+            registry.refresh()
+            version = registry.version(self.registered["version"])
             # Set here, not in the constructor: what a document says must never be rendered as a template.
             self.subject = f"May {version.name} become champion{_over(version.record.parent)}?"
+            complete(version.path, without=(MODEL,))
             self.body = scores_in_markdown(version)
         return super().execute(context)
 
@@ -171,6 +177,7 @@ class PromoteModelOperator(BaseOperator):
         self.models_dir = models_dir
         self.secrets = dict(secrets or {})
 
+    @on_shared_home
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the version's files and move the pointer.
 

@@ -16,6 +16,7 @@ from tradewind.stages import Stage
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.operators.stage import StageOperator
+from tradewind_airflow.shared import on_shared_home
 from tradewind_airflow.standing import left_out
 from tradewind_airflow.told import told
 
@@ -84,6 +85,7 @@ class TranscriptShardsOperator(BaseOperator):
         self.overrides = dict(overrides or {})
         self.run_dir = run_dir
 
+    @on_shared_home
     def execute(self, context: Context) -> list[str]:
         """`["1/2", "2/2"]`; AirflowFailException for a recipe that cannot be used."""
         run_dir, identity = RunDir(Path(self.run_dir)), Identity.of(context)

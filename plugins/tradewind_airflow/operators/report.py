@@ -14,6 +14,7 @@ from tradewind.errors import UserError
 from tradewind.reporting.contract import Report, read_report
 from tradewind.reporting.table import text_table
 from tradewind.run_dir import RunDir
+from tradewind.store.mirror import complete
 from tradewind_airflow.notifications.about import About
 from tradewind_airflow.notifications.answer import read_answer
 from tradewind_airflow.notifications.client import SlackPlace, faults, told_to_task
@@ -28,6 +29,7 @@ from tradewind_airflow.notifications.settings import examples_wanted, mention_of
 from tradewind_airflow.notifications.states import not_run, returned
 from tradewind_airflow.operators.stage import StageOperator
 from tradewind_airflow.operators.tell import TellOperator, task_order
+from tradewind_airflow.shared import on_shared_home
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -78,6 +80,7 @@ class NotifyRunOperator(TellOperator):
         self.tell_task_ids = tuple(tell_task_ids)
         self.done_without = dict(done_without or {})
 
+    @on_shared_home
     def execute(self, context: Context) -> None:
         """Send, or say in the log what would have been sent.
 
@@ -142,6 +145,7 @@ class NotifyRunOperator(TellOperator):
             return None
         path = RunDir(Path(self.run_dir)).published("report") / "report.json"
         try:
+            complete(path.parent)
             report = read_report(path)
         except UserError as error:
             raise AirflowFailException(str(error)) from error
@@ -183,6 +187,7 @@ class NotifyPromotionOperator(TellOperator):
         self.register_task_id = register_task_id
         self.promote_task_ids = tuple(promote_task_ids)
 
+    @on_shared_home
     def execute(self, context: Context) -> None:
         """Send who decided what.
 

@@ -21,6 +21,7 @@ from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.notifications.states import returned, task_states
 from tradewind_airflow.operators.configure import ConfigureRunOperator
 from tradewind_airflow.operators.stage import StageOperator
+from tradewind_airflow.shared import on_shared_home
 from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class ChooseTrialOperator(BaseOperator):
         self.trials = trials
         self.run_dir = run_dir
 
+    @on_shared_home
     def execute(self, context: Context) -> dict[str, Any]:
         """Choose.
 

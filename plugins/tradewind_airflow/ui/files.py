@@ -10,7 +10,9 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException
 
+from tradewind.store.manifest import StoredFile
 from tradewind_airflow.ui.access import RUNS
+from tradewind_airflow.ui.bucket import absent, bring
 from tradewind_airflow.ui.inside import OpenedFile, folder_inside, is_shown, open_inside
 from tradewind_airflow.ui.places import DagId, known_run
 
@@ -27,6 +29,7 @@ def files(dag_id: DagId, run_id: str, path: str = "") -> dict[str, Any]:
         if folder is None:
             raise HTTPException(404, f"{path}: no such folder in this run")
         found = _entries(root, *folder)
+        found += [_elsewhere(name, file) for name, file in absent(folder[0])]
     found.sort(key=lambda entry: (entry["kind"] != "folder", entry["name"]))
     return {"path": path.strip("/"), "entries": found[:_MOST], "truncated": len(found) > _MOST}
 
@@ -34,7 +37,9 @@ def files(dag_id: DagId, run_id: str, path: str = "") -> dict[str, Any]:
 @router.get("/api/files/download", dependencies=[RUNS])
 def download(dag_id: DagId, run_id: str, path: str) -> OpenedFile:
     """A file, never shown in the browser: whatever a model or a document wrote into it."""
-    file = open_inside(known_run(dag_id, run_id).path, path)
+    root = known_run(dag_id, run_id).path
+    bring(root, path)
+    file = open_inside(root, path)
     if file is None:
         raise HTTPException(404, f"{path}: no such file in this run")
     return OpenedFile(
@@ -48,6 +53,12 @@ def download(dag_id: DagId, run_id: str, path: str) -> OpenedFile:
 def _entries(root: Path, folder: Path, opened: int) -> list[dict[str, Any]]:
     with os.scandir(opened) as entries:
         return [entry for found in entries if (entry := _entry(root, folder, found))]
+
+
+def _elsewhere(name: str, file: StoredFile) -> dict[str, Any]:
+    """A file that is in the bucket, and comes when it is downloaded."""
+    modified = datetime.fromtimestamp(file.mtime_ns / 1e9, UTC).isoformat(timespec="seconds")
+    return {"name": name, "kind": "file", "bytes": file.bytes, "modified": modified}
 
 
 def _entry(root: Path, folder: Path, entry: os.DirEntry[str]) -> dict[str, Any] | None:

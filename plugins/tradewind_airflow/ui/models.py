@@ -17,6 +17,7 @@ from tradewind.run_dir import run_slug
 from tradewind.scores import METRIC_NAMES
 from tradewind_airflow.macros import home
 from tradewind_airflow.ui.access import RUNS
+from tradewind_airflow.ui.bucket import refresh
 from tradewind_airflow.ui.places import DagId, runs_of
 from tradewind_airflow.ui.states import run_ids
 
@@ -29,6 +30,7 @@ _records = FileMemo(lambda path: VersionRecord.model_validate_json(path.read_byt
 @router.get("/api/models", dependencies=[RUNS])
 def models(dag_id: DagId) -> Response:
     """Every run that has scores, the oldest first."""
+    refresh(dag_id)
     runs = _history.of(runs_of(dag_id))
     champion, versions = _versions(Registry(models_path(home(), dag_id)))
     ids = {run_slug(run_id): run_id for run_id in run_ids(dag_id)}

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 
 from tradewind_airflow.macros import home
 from tradewind_airflow.ui.access import may_read_runs, reads_any_runs
+from tradewind_airflow.ui.bucket import refresh_all
 from tradewind_airflow.ui.places import is_dag_id
 
 router = APIRouter()
@@ -17,6 +18,7 @@ router = APIRouter()
 @router.get("/api/pipelines", dependencies=[Depends(reads_any_runs)])
 def pipelines(user: GetUserDep) -> dict[str, Any]:
     """The DAGs that have runs of Tradewind and whose runs the user may read."""
+    refresh_all()
     folder = home() / "runs"
     there = folder.iterdir() if folder.is_dir() else ()
     found = sorted(path for path in there if is_dag_id(path.name) and path.is_dir())

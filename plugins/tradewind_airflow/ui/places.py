@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 
 from tradewind.run_dir import RunDir, run_path
 from tradewind_airflow.macros import home
+from tradewind_airflow.ui.bucket import refresh
 
 _DAG_ID = re.compile(r"(?=.*[^.])[\w.-]{1,250}")  # Airflow's own rule, without what names another folder
 _SLUG = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}")
@@ -50,6 +51,7 @@ def spellings(run_id: str) -> tuple[str, ...]:
 
 def run_of(dag_id: str, run_id: str) -> RunDir | None:
     """The run's folder; None where Tradewind made none."""
+    refresh(dag_id)
     for spelling in spellings(run_id):
         if spelling and (path := run_path(home(), dag_id, spelling)).is_dir():
             return RunDir(path)
@@ -66,6 +68,7 @@ def known_run(dag_id: str, run_id: str) -> RunDir:
 
 def run_named(dag_id: str, slug: str) -> Path:
     """The folder of that name; 404 where there is none."""
+    refresh(dag_id)
     path = runs_of(dag_id) / slug
     if not path.is_dir():
         raise HTTPException(404, f"no run '{slug}' of {dag_id}")

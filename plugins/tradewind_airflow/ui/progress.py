@@ -15,6 +15,7 @@ from tradewind.progress import CURVE, PROGRESS, read_curve, read_progress
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
 from tradewind_airflow.ui.access import TASKS
+from tradewind_airflow.ui.bucket import bring
 from tradewind_airflow.ui.places import DagId, run_of
 from tradewind_airflow.ui.states import run_state, task_states
 
@@ -50,6 +51,7 @@ def _of_training(run_dir: RunDir, name: str, state: str | None) -> dict[str, Any
         metrics = None
     else:
         folder, curve = run_dir.published(name), "log.jsonl"
+        bring(run_dir.path, f"{name}/{curve}")
         metrics = _metrics(run_dir, name)
     found = read_progress(folder)
     return {

@@ -17,6 +17,7 @@ from tradewind.run_dir import RunDir
 from tradewind.run_settings import RunSettings, read_settings
 from tradewind.stages.shards import division_of
 from tradewind_airflow.ui.access import RUNS, TASKS, may_edit_tasks
+from tradewind_airflow.ui.bucket import is_there
 from tradewind_airflow.ui.places import DagId, run_of
 from tradewind_airflow.ui.states import (
     STEPS,
@@ -42,7 +43,7 @@ def run(dag_id: DagId, run_id: str, user: GetUserDep) -> dict[str, Any]:
     settings = _settings(run_dir)
     config = settings.config if settings else _config(run_dir)
     report = _result(run_dir, "report")
-    has_report = run_dir is not None and (run_dir.published("report") / "report.html").is_file()
+    has_report = run_dir is not None and is_there(run_dir.published("report") / "report.html")
     return {
         "dag_id": dag_id,
         "run_id": found.run_id,
