@@ -74,14 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON in the place of a table")
     doctor.set_defaults(command="doctor")
     compare = commands.add_parser("compare", help="compare two runs' answers to the same questions")
-    compare.add_argument("first", type=Path, metavar="RUN", help="a run's folder")
-    compare.add_argument("second", type=Path, metavar="RUN", help="another's; its scores minus the first's are shown")
+    compare.add_argument("first", metavar="RUN", help="a run's folder")
+    compare.add_argument("second", metavar="RUN", help="another's; its scores minus the first's are shown")
     compare.add_argument("--model", default="tuned", help="whose answers of each run; default: tuned")
     compare.set_defaults(command="compare")
     build = commands.add_parser("build-base", help="make the embedded Gemma-2 base model again")
     build.add_argument("--out", type=Path, required=True, help="folder to write the model to")
     build.set_defaults(command="build_base")
     _add_models(commands)
+    _add_prune(commands)
     _add_serve(commands)
     return parser
 
@@ -122,6 +123,16 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--set", action="append", metavar="KEY=VALUE", help="override, such as split.read=0.2")
 
 
+def _add_prune(commands: Any) -> None:
+    prune = commands.add_parser("prune", help="remove old runs, but for those that something kept refers to")
+    prune.add_argument("home", metavar="HOME", help="$TRADEWIND_HOME: a folder, or an address such as s3://bucket/home")
+    prune.add_argument("--keep", type=int, required=True, metavar="N", help="how many newest runs of each DAG stay")
+    prune.add_argument("--dry-run", action="store_true", help="only show what would go, and how many bytes")
+    prune.add_argument("--idle-hours", type=float, default=24.0, metavar="H",
+                       help="a run that was written to so lately may be under way; default: 24")  # fmt: skip
+    prune.set_defaults(command="prune")
+
+
 def _add_models(commands: Any) -> None:
     models = commands.add_parser("models", help="list and show registered models, move the champion's pointer")
     models.set_defaults(command="models")
@@ -129,7 +140,7 @@ def _add_models(commands: Any) -> None:
 
     def action(name: str, text: str) -> argparse.ArgumentParser:
         found: argparse.ArgumentParser = actions.add_parser(name, help=text)
-        found.add_argument("dir", type=Path, metavar="DIR", help="the pipeline's models: $TRADEWIND_HOME/models/DAG_ID")
+        found.add_argument("dir", metavar="DIR", help="the pipeline's models: $TRADEWIND_HOME/models/DAG_ID")
         return found
 
     action("list", "all versions, the champion and how it came to be")

@@ -11,6 +11,7 @@ from tradewind.registry.promotion import promote, rollback
 from tradewind.registry.serving import served_now
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CARD
+from tradewind.store.place import place_of
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -19,7 +20,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _registry(arguments: argparse.Namespace) -> Registry:
-    registry = Registry(arguments.dir)
+    registry = Registry(place_of(arguments.dir))
     if not registry.names():
         raise UserError(f"{arguments.dir}: holds no registered model; name $TRADEWIND_HOME/models/DAG_ID")
     return registry

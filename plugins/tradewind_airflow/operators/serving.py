@@ -73,6 +73,7 @@ class ServedChampionSensor(BaseSensorOperator):
         """Look once."""
         registry = Registry(Path(self.models_dir))
         with told(registry.path):
+            registry.refresh()
             version = self._version()
             champion = registry.champion_name()
             if champion != version:
