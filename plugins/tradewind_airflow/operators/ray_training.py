@@ -6,21 +6,20 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
 from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE
-from tradewind_airflow import macros
-from tradewind_airflow.asked import Asked
-from tradewind_airflow.begun import begin
+from tradewind.stages import Stage
 from tradewind_airflow.child import command_line
 from tradewind_airflow.cluster import Cluster
 from tradewind_airflow.containers.claim import Claim
@@ -30,11 +29,9 @@ from tradewind_airflow.finished import finished_result
 from tradewind_airflow.ray_jobs.cluster import RayCluster
 from tradewind_airflow.ray_jobs.ray_job import RayJob
 from tradewind_airflow.ray_jobs.submission import check_env, for_cluster, job_name, job_request, on_cluster
-from tradewind_airflow.skipped import skipped_stages
+from tradewind_airflow.stage_result import stage_result
 from tradewind_airflow.stage_task import forget_id, log_line, write_config
-from tradewind_airflow.standing import standing_or_made
 from tradewind_airflow.stop_request import StopRequest
-from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -108,7 +105,9 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         if "trigger_rule" not in {*kwargs, *(kwargs.get("default_args") or {})}:
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
         super().__init__(**kwargs)
-        self.stage = stage
+        self.stage: Stage = stage
+        self.shard = WHOLE
+        self.models_dir = None
         self.recipe = recipe
         self.data = data
         self.seed = seed
@@ -143,21 +142,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         """
         self._ti = context["ti"]
         self._stop = StopRequest()
-        identity = Identity.of(context)
-        run_dir = RunDir(Path(self.run_dir))
-        with told(run_dir.path):
-            asked = Asked.of(
-                run_dir, identity.job_id, recipe=self.recipe, data=self.data, seed=self.seed, overrides=self.overrides
-            )
-            lost = begin(run_dir, self.stage, identity)
-            result = standing_or_made(
-                self.stage, asked, run_dir, identity, shard=WHOLE, models=Path(macros.models_dir(identity.dag_id)),
-                skipped=skipped_stages(context, run_dir), code=self._code, lost=lost,
-                make=lambda: self._made(asked.config, run_dir, identity, context, lost=lost),
-            )  # fmt: skip
-        if result.status == "skipped":
-            raise AirflowSkipException(result.reason)
-        return result.model_dump(mode="json")
+        return stage_result(self, context, code=self._code, make=partial(self._made, context))
 
     def on_kill(self) -> None:
         """Stop the job with its task: marked failed or skipped, cleared, or timed out.
@@ -213,9 +198,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
 
         return package_digest()
 
-    def _made(
-        self, config: RunConfig, run_dir: RunDir, identity: Identity, context: Context, *, lost: str
-    ) -> StageResult:
+    def _made(self, context: Context, config: RunConfig, run_dir: RunDir, identity: Identity, lost: str) -> StageResult:
         cluster = RayCluster.of_connection(self.ray_conn_id)
         if lost:
             self.log.info("try %s has published its result already", lost)
