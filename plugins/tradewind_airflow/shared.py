@@ -89,6 +89,12 @@ def complete_inputs(stage: Stage, run_dir: RunDir, models: Path) -> None:
         complete(champion.path)
 
 
+def check_on_disk(run: Path, what: str) -> None:
+    """UserError where the run's home is in a bucket: what works elsewhere does not see this machine's folder of it."""
+    if mirror_of(run) is not None:
+        raise UserError(f"{what} cannot work with a home in a bucket; set TRADEWIND_HOME to a folder that is shared")
+
+
 def refresh_run(run: Path) -> None:
     """For those who tell Slack from where no task runs: have a run's small files here, as far as that can be."""
     mirror = mirror_of(run.absolute())

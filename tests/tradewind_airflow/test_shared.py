@@ -9,6 +9,7 @@ import pytest
 from bucket_server import BUCKET, FaultyProxy, keys
 from published import publish_stage, weights
 from shared_home import Worker
+from tradewind.errors import UserError
 
 
 class _Stage:
@@ -106,3 +107,11 @@ def test_the_home_is_the_cache_of_the_address(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("TRADEWIND_HOME", f"s3://{BUCKET}/home/")
     assert macros.home().parent == tmp_path
     assert Path(macros.models_dir("trade_qa")) == macros.home() / "models/trade_qa"
+
+
+def test_what_runs_elsewhere_refuses_a_home_in_a_bucket(worker: Worker, tmp_path: Path) -> None:
+    from tradewind_airflow.shared import check_on_disk
+
+    check_on_disk(tmp_path / "runs/trade_qa/night-1", "a pod")
+    with pytest.raises(UserError, match="a pod cannot work with a home in a bucket; set TRADEWIND_HOME"):
+        check_on_disk(worker("first").root / "runs/trade_qa/night-1", "a pod")

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.docker.operators.docker import DockerOperator
 
-from tradewind.errors import UserError
 from tradewind.run_dir import RunDir
-from tradewind.store.mirror import mirror_of
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import gpu_pool
 from tradewind_airflow.operators.followed import FollowedContainer, engine_told
 from tradewind_airflow.queues import cpu_queue, gpu_queue
+from tradewind_airflow.shared import check_on_disk
 from tradewind_airflow.stop_request import StopRequest
 from tradewind_airflow.told import told
 
@@ -122,11 +121,7 @@ class RunImageOperator(FollowedContainer):
         run_dir = RunDir(Path(self.run_dir)).path
         made = run_dir / outputs_of(self.task_id)
         with told(run_dir), engine_told():
-            if mirror_of(run_dir) is not None:
-                raise UserError(
-                    f"{self.task_id}: what anyone's image makes is not kept in a bucket yet; "
-                    "set TRADEWIND_HOME to a folder that the workers share"
-                )
+            check_on_disk(run_dir, "a task of anyone's image")
             made.parent.mkdir(parents=True, exist_ok=True)
             choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
             job = image_job(

@@ -39,6 +39,7 @@ from tradewind_airflow.kubernetes.quantity import memory_quantity
 from tradewind_airflow.kubernetes.secret_key import check_secret_keys
 from tradewind_airflow.macros import home
 from tradewind_airflow.queues import cpu_queue
+from tradewind_airflow.shared import check_on_disk
 from tradewind_airflow.stage_result import check_limits, checked_shard, models_of, stage_result
 from tradewind_airflow.stage_task import write_config
 
@@ -225,6 +226,7 @@ class KubernetesStageOperator(KubernetesPodOperator):
                 raise (why or AirflowException(f"{self.task_id}: its pod did not end well; see its events")) from None
 
     def _made(self, context: Context, config: RunConfig, run_dir: RunDir, identity: Identity, lost: str) -> StageResult:
+        check_on_disk(run_dir.path, "a pod")
         self.name = pod_name(identity, run_dir.path)
         self.labels = {**self.labels, GENERATION: str(identity.generation)}
         self.full_pod_spec = self._stage_pod(config, run_dir, identity)

@@ -29,6 +29,7 @@ from tradewind_airflow.finished import finished_result
 from tradewind_airflow.ray_jobs.cluster import RayCluster
 from tradewind_airflow.ray_jobs.ray_job import RayJob
 from tradewind_airflow.ray_jobs.submission import check_env, for_cluster, job_name, job_request, on_cluster
+from tradewind_airflow.shared import check_on_disk
 from tradewind_airflow.stage_result import stage_result
 from tradewind_airflow.stage_task import forget_id, log_line, write_config
 from tradewind_airflow.stop_request import StopRequest
@@ -107,7 +108,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         super().__init__(**kwargs)
         self.stage: Stage = stage
         self.shard = WHOLE
-        self.models_dir = None
+        self.models_dir: str | None = None
         self.recipe = recipe
         self.data = data
         self.seed = seed
@@ -199,6 +200,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         return package_digest()
 
     def _made(self, context: Context, config: RunConfig, run_dir: RunDir, identity: Identity, lost: str) -> StageResult:
+        check_on_disk(run_dir.path, "a Ray job")
         cluster = RayCluster.of_connection(self.ray_conn_id)
         if lost:
             self.log.info("try %s has published its result already", lost)
