@@ -7,15 +7,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
-from peft import PeftModel
 from transformers import PreTrainedModel
 
 from tradewind.config import QuantizationSettings
 from tradewind.errors import UserError
-from tradewind.training.backbone import causal_model
 from tradewind.training.bfloat16 import has_bfloat16
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import BitsAndBytesConfig
 
 _WITHOUT = "or leave quantization_config out of the recipe"
@@ -23,6 +22,8 @@ _WITHOUT = "or leave quantization_config out of the recipe"
 
 def is_in_four_bits(model: PreTrainedModel | PeftModel) -> bool:
     """Whether the model was loaded so."""
+    from tradewind.training.backbone import causal_model  # and peft, which a stage that only answers does without
+
     return bool(getattr(causal_model(model), "is_loaded_in_4bit", False))
 
 
