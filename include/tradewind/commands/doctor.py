@@ -22,10 +22,13 @@ ADDED = "tradewind.doctor"
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, or JSON; 1 where anything fails that the recipe needs."""
-    # What libraries tell of their own tries stands in the table.
-    logging.disable(logging.WARNING)
     subject = Subject(settings_of(arguments))
-    found = examine(subject, [*CHECKS, *_added(CHECKS)])
+    logged = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # what libraries tell of their own tries stands in the table
+    try:
+        found = examine(subject, [*CHECKS, *_added(CHECKS)])
+    finally:
+        logging.disable(logged)
     if arguments.json:
         print(as_json(found))
     else:

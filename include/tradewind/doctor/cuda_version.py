@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import runpy
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 LEAST_DRIVER = {"11": "450.80.02", "12": "525.60.13", "13": "580.65.06"}
@@ -12,7 +12,7 @@ LEAST_DRIVER = {"11": "450.80.02", "12": "525.60.13", "13": "580.65.06"}
 
 def torch_cuda() -> str | None:
     """Such as `13.0`; None where torch is not installed or is for the CPU. Its own `version.py` tells, in no time."""
-    found = importlib.util.find_spec("torch")
+    found = PathFinder.find_spec("torch")
     if found is None or found.origin is None:
         return None
     told = Path(found.origin).with_name("version.py")
