@@ -13,7 +13,6 @@ from tradewind.errors import UserError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, or 2 for a fault of input."""
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")  # read as Airflow is imported: ours is the output
     arguments = _parser().parse_args(argv)
     from tradewind.faults import told_to_user
     from tradewind_airflow.pipeline.commands import COMMANDS
@@ -66,4 +65,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")  # read as Airflow is imported: ours is the output
     sys.exit(main())
