@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,9 +40,10 @@ def missing() -> str | None:
 class Podman:
     """podman on one folder of storage."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make an empty image in `folder`."""
+    def __init__(self, folder: Path, short: Path) -> None:
+        """Make an empty image in `folder`; `short` has a path of which podman takes 50 characters at most."""
         self._folder = folder
+        self._short = short
         (folder / "containers.conf").write_text(_SETTINGS, encoding="ascii")
         (folder / "nothing").mkdir()
         with subprocess.Popen(["tar", "-C", folder / "nothing", "-c", "."], stdout=subprocess.PIPE) as archive:
@@ -55,7 +57,7 @@ class Podman:
 
     def command(self, *arguments: str | Path) -> list[str]:
         """One of its commands."""
-        folders = ["--root", str(self._folder / "root"), "--runroot", str(self._folder / "run")]
+        folders = ["--root", str(self._folder / "root"), "--runroot", str(self._short / "run")]
         return ["podman", *folders, *map(str, arguments)]
 
     def run(self, *arguments: str | Path, check: bool = True) -> str:
@@ -97,11 +99,15 @@ class Podman:
 @contextmanager
 def podman(folder: Path) -> Iterator[Podman]:
     """podman whose pods, image and volumes are gone after the block."""
-    one = Podman(folder)
+    # Not below pytest's folders, whose names are longer in a process of several.
+    short = Path(tempfile.mkdtemp(prefix="podman-"))
+    one = Podman(folder, short)
     try:
         yield one
     finally:
         one.run("pod", "rm", "--all", "--force", "--time", "0", check=False)
         one.run("volume", "rm", "--all", "--force", check=False)
         one.run("image", "rm", "--all", "--force", check=False)
+        unmount(short)
         unmount(folder)
+        shutil.rmtree(short, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Pipelines as YAML in a real Airflow, in containers: FastTrack's own example, a broken file, an edited one."""
+"""Pipelines as YAML in a real Airflow: FastTrack's example in containers, and the whole pipeline from its export."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from documents import REPOSITORY
 from engine import Engine
 from slack_server import SlackServer
 from tradewind.pipeline.templates import shipped_templates
-from tradewind.run_dir import run_path
+from tradewind.run_dir import RunDir, run_path
 from tradewind_airflow.local.home import LocalHome
 from tradewind_airflow.local.server import Server, free_port, started
 from tradewind_airflow.pipeline.__main__ import main
@@ -25,6 +25,11 @@ from tries import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TOKEN = "xoxb-marker-5150"
+QUICK = """
+adapt: {enabled: false}
+finetune: {num_train_epochs: 1, per_device_train_batch_size: 16, gradient_accumulation_steps: 1, max_length: 256}
+evaluate: {encoder: "embedded:all-MiniLM-L6-v2", max_new_tokens: 8}
+"""
 BROKEN = "name: broken\ntasks:\n  - name: a\n    uses: finetun\n"
 EDITED = """
 name: edited
@@ -146,3 +151,25 @@ def test_a_run_goes_by_the_yaml_it_was_started_with(airflow: Server, home: Local
     trigger(airflow, "edited", "run-2")
     assert ended(airflow, "edited", "run-2") == "success"
     assert (run_path(home.path, "edited", "run-2") / "tasks/second/o").read_text() == "after\n"
+
+
+def test_the_shipped_dag_and_its_export_run_to_the_same_scores(
+    airflow: Server, home: LocalHome, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "quick.yaml"
+    recipe.write_text(QUICK, encoding="utf-8")
+    conf = {"recipe": str(recipe), "data": "embedded:ko", "seed": 7, "limit": 16}
+    scores = {}
+    for dag_id in ("trade_qa", "trade_qa_again"):
+        trigger(airflow, dag_id, "quick", **conf)
+        assert ended(airflow, dag_id, "quick") == "success", dag_id
+        run = RunDir(run_path(home.path, dag_id, "quick"))
+        results = {stage: run.result(stage) for stage in ("prepare", "finetune", "evaluate")}
+        assert {result.status for result in results.values()} == {"success"}
+        scores[dag_id] = (
+            json.loads((run.path / "evaluate/scores.json").read_text()),
+            results["prepare"].hashes,
+            results["finetune"].hashes["model"],
+        )
+    assert scores["trade_qa"] == scores["trade_qa_again"]
+    assert (run_path(home.path, "trade_qa_again", "quick") / "pipeline.yaml").exists()
