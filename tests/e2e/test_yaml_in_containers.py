@@ -67,7 +67,9 @@ def home(
         patch.setenv("TRADEWIND_PIPELINES", str(folder))
         patch.setenv("TRADEWIND_MOUNT_ROOTS", f"{hold}")
         patch.setenv("DOCKER_HOST", engine.host)
-        patch.setenv("SLACK_TOKEN", TOKEN)
+        connection = {"conn_type": "slack", "password": TOKEN, "extra": {"base_url": slack.base_url}}
+        patch.setenv("AIRFLOW_CONN_SLACK_API_DEFAULT", json.dumps(connection))
+        patch.delenv("SLACK_TOKEN", raising=False)
         home = LocalHome(REPOSITORY)
         patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(REPOSITORY / "dags"))
         # As the template says it, but for an image that is here and a Slack that is.
