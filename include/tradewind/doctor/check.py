@@ -36,7 +36,7 @@ class Check:
 
     name: str
     look: Callable[[Subject], Finding]
-    limit: float = 20.0
+    limit: float = 30.0
     """Seconds after which it is given up."""
 
 
