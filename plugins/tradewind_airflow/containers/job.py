@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import random
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from tradewind_airflow.containers.request import STOP_GRACE
 from tradewind_airflow.gpus import Gpu
 from tradewind_airflow.last_words import KEPT_LINES
 from tradewind_airflow.stop_request import StopRequest
+from tradewind_airflow.stopper import Stopper
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -38,8 +38,6 @@ _LIVE = ("running", "paused", "restarting")
 _PAUSE = 0.2
 _START_LIMIT = 10.0
 """Seconds from a container's creation to its start, after which its creator is taken for lost."""
-_STOP_LIMIT = 4.0
-"""Seconds that a signal's handler may take: Airflow kills the task's process after five."""
 _REMOVE_LIMIT = 60.0
 _ENGINE_LIMIT = 600.0
 """Seconds that an engine may be away: a restart with live-restore keeps the container."""
@@ -98,8 +96,7 @@ class ContainerJob:
         self._secrets = secrets
         self._on_line = on_line
         self._stop_request = stop
-        self._stopper: threading.Thread | None = None
-        self._left = False
+        self._stopper = Stopper(self._end)
 
     def found(self) -> dict[str, Any] | None:
         """The task's container as the engine inspects it, live or ended."""
@@ -208,27 +205,12 @@ class ContainerJob:
         return task_id
 
     def stop(self, leave: Callable[[], bool]) -> bool:
-        """End the task's container, unless another try has taken it over; safe in a signal handler.
-
-        The work is a thread's: what a handler interrupted may hold a lock that the work needs, and must
-        then go on first. `finish` waits for it.
-
-        Args:
-            leave: asks whether a retry will follow the container, so that it is left alone.
-
-        Returns:
-            Whether it was left.
-        """
-        if self._stopper is None:
-            self._stopper = threading.Thread(target=self._stop, args=(leave,))
-            self._stopper.start()
-        self._stopper.join(_STOP_LIMIT)
-        return self._left
+        """End the task's container, unless another try has taken it over; whether it was left: see `Stopper`."""
+        return self._stopper.stop(leave)
 
     def finish(self) -> None:
         """Wait until what `stop` began is done."""
-        if self._stopper is not None:
-            self._stopper.join()
+        self._stopper.finish()
 
     def remove(self, container_id: str) -> None:
         """Remove it, by force if it still runs, and return when it is gone.
@@ -250,10 +232,7 @@ class ContainerJob:
                     ) from error
             time.sleep(_PAUSE)  # somebody else may be removing it
 
-    def _stop(self, leave: Callable[[], bool]) -> None:
-        self._left = leave()
-        if self._left:
-            return
+    def _end(self) -> None:
         with self._claim.held() as ours:
             found = self.found() if ours else None
             if found is not None:

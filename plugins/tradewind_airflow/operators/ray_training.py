@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -11,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.bases.resumablejobmixin import ResumableJobMixin
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
@@ -24,8 +21,8 @@ from tradewind_airflow.child import command_line
 from tradewind_airflow.cluster import Cluster
 from tradewind_airflow.containers.claim import Claim
 from tradewind_airflow.containers.identity import Identity
-from tradewind_airflow.containers.retry import has_retry, retry_follows
 from tradewind_airflow.finished import finished_result
+from tradewind_airflow.operators.followed_job import FollowedJob
 from tradewind_airflow.ray_jobs.cluster import RayCluster
 from tradewind_airflow.ray_jobs.ray_job import RayJob
 from tradewind_airflow.ray_jobs.submission import check_env, for_cluster, job_name, job_request, on_cluster
@@ -43,7 +40,7 @@ _RESULT_LIMIT = 60.0
 """Seconds in which a shared folder shows this worker what another node has written."""
 
 
-class RayTrainingOperator(ResumableJobMixin, BaseOperator):
+class RayTrainingOperator(FollowedJob[RayJob], BaseOperator):
     """Run `adapt` or `finetune` as a job of a Ray cluster that is there already.
 
     Several workers share the training by Ray Train, and begin again from the newest checkpoint where one is lost. The
@@ -74,6 +71,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
     """
 
     template_fields: Sequence[str] = ("recipe", "data", "seed", "overrides", "run_dir", "ray_conn_id", "paths", "env")
+    what = "Ray job"
     external_id_key = "tradewind_ray_job"
 
     def __init__(
@@ -145,53 +143,11 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         self._stop = StopRequest()
         return stage_result(self, context, code=self._code, make=partial(self._made, context))
 
-    def on_kill(self) -> None:
-        """Stop the job with its task: marked failed or skipped, cleared, or timed out.
-
-        Airflow calls this as well when only the worker is told to end. The job is then left to the retry.
-
-        Raises:
-            AirflowException: the job was left; ends `execute` where this runs in a signal's handler.
-        """
-        self._stop.requested = True
-        timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
-        if self._job is not None and self._job.stop(lambda: not timed_out and retry_follows(self._ti)):
-            raise AirflowException(f"{self.task_id}: the worker is ending; the Ray job goes on and a retry follows it")
-
-    def submit_job(self, context: Context) -> str:
-        """Submit the job, or take over an earlier try's; ResumableJobMixin keeps the id that this returns."""
-        del context
-        return self._running_job.submit()
-
-    def get_job_status(self, external_id: Any, context: Context) -> str:
-        """`running`, `succeeded`, `failed` or `gone`."""
-        del context
-        return self._running_job.status(str(external_id))
-
-    def is_job_active(self, status: str) -> bool:
-        """Whether a retry follows this job: also one that ended well, for the rest of its log."""
-        return status in ("running", "succeeded")
-
-    def is_job_succeeded(self, status: str) -> bool:
-        """No job is left at once: see `is_job_active`."""
-        del status
-        return False
-
     def poll_until_complete(self, external_id: Any, context: Context) -> None:
         """Pass on the job's log until its end; raise where that was no success."""
         self._finished_try = self._running_job.follow(str(external_id))
         self._job = None  # what comes to its end now has no job that a signal should stop or leave
         forget_id(self.log, context.get("task_state_store"), self.external_id_key)
-
-    def get_job_result(self, external_id: Any, context: Context) -> None:
-        """Nothing: the result is read from the run's folder, whichever way the job came to its end."""
-        del external_id, context
-
-    @property
-    def _running_job(self) -> RayJob:
-        if self._job is None:
-            raise RuntimeError("a Ray job is asked for outside of execute")
-        return self._job
 
     def _code(self) -> str:
         """By what the stage is made: the cluster's nodes have this worker's version of the package."""
@@ -220,7 +176,7 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
         command = [self.python, "-m", "tradewind", *command_line(
             self.stage, there[config_file], there[run_dir.path], self._workers(), WHOLE
         )]  # fmt: skip
-        self._job = job = RayJob(
+        job = RayJob(
             cluster,
             identity,
             job_name(identity, str(there[run_dir.path])),
@@ -231,18 +187,8 @@ class RayTrainingOperator(ResumableJobMixin, BaseOperator):
             on_line=lambda line: log_line(self.log, _WORKER.sub("", line)),
             stop=self._stop,
         )
-        try:
-            job.claim()
-            job.clear_others()
+        with self._looked_after(job):
             self.execute_resumable(context)
-        except AirflowFailException:
-            raise
-        except Exception:
-            if not self._stop.requested and not has_retry(self._ti):
-                job.stop(lambda: False)  # nobody would follow it
-            raise
-        finally:
-            job.finish()
 
     def _workers(self) -> list[str]:
         workers = self.cluster.processes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from tradewind_airflow.ray_jobs.cluster import ClusterAwayError, JobInfo, NotSub
 from tradewind_airflow.ray_jobs.job_ending import job_failure
 from tradewind_airflow.ray_jobs.submission import parsed, submission_id
 from tradewind_airflow.stop_request import StopRequest
+from tradewind_airflow.stopper import Stopper
 
 log = logging.getLogger("tradewind_airflow")
 Request = Callable[[str], Mapping[str, Any]]
@@ -26,8 +26,6 @@ _LOG_SHARE = 20
 """A log is read again after so many times the time that reading it took: the API gives all of it each time."""
 _LOG_PAUSE = 30.0
 """Seconds from one reading to the next at most."""
-_STOP_LIMIT = 4.0
-"""Seconds that a signal's handler may take: Airflow kills the task's process after five."""
 _END_LIMIT = 60.0
 """Seconds in which a job that is told to stop has ended."""
 _SUBMITTED_LIMIT = 3.0
@@ -66,8 +64,7 @@ class RayJob:
         self._on_line = on_line
         self._stop_request = stop
         self._current = ""
-        self._stopper: threading.Thread | None = None
-        self._left = False
+        self._stopper = Stopper(self._end_ours)
         self._told_of_log = False
 
     def claim(self) -> None:
@@ -146,31 +143,15 @@ class RayJob:
         return str(ended.metadata.get(TASK))
 
     def stop(self, leave: Callable[[], bool]) -> bool:
-        """End the task's job, unless another try has taken it over; safe in a signal handler.
-
-        The work is a thread's: what a handler interrupted may hold a lock that the work needs, and must
-        then go on first. `finish` waits for it.
-
-        Args:
-            leave: asks whether a retry will follow the job, so that it is left alone.
-
-        Returns:
-            Whether it was left.
-        """
-        if self._stopper is None:
-            self._stopper = threading.Thread(target=self._stop, args=(leave,))
-            self._stopper.start()
-        self._stopper.join(_STOP_LIMIT)
-        return self._left
+        """End the task's job, unless another try has taken it over; whether it was left: see `Stopper`."""
+        return self._stopper.stop(leave)
 
     def finish(self) -> None:
         """Wait until what `stop` began is done."""
-        if self._stopper is not None:
-            self._stopper.join()
+        self._stopper.finish()
 
-    def _stop(self, leave: Callable[[], bool]) -> None:
-        self._left = leave()
-        if self._left or not self._current:
+    def _end_ours(self) -> None:
+        if not self._current:
             return
         with self._claim.held() as ours:
             if ours:
