@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 from tradewind.config import RunConfig
 from tradewind.files import write_atomically
 from tradewind.run_dir import RunDir
-
-_LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 
 
 def write_config(run_dir: RunDir, folder: str, config: RunConfig) -> Path:
@@ -19,12 +16,6 @@ def write_config(run_dir: RunDir, folder: str, config: RunConfig) -> Path:
     path = run_dir.path / f".{folder}.config.json"
     write_atomically(path, config.model_dump_json(indent=1))
     return path
-
-
-def log_line(log: Any, line: str) -> None:
-    """A line of the stage's, at the level it begins with."""
-    level, _, text = line.partition(" ")
-    log.log(_LEVELS.get(level, logging.INFO), "%s", text if level in _LEVELS else line)
 
 
 def forget_id(log: Any, store: Any, key: str) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tradewind.errors import TemporaryError, UserError
 from tradewind.lease import held_files
+from tradewind.log_line import log_line
 from tradewind.team import Team
 from tradewind.training.job import failure
 
 log = logging.getLogger("tradewind")
-_LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 _LOST = "LOST "
 
 
@@ -61,11 +61,10 @@ def launch(work: Path, processes: int) -> None:
     ) as agent:
         for line in agent.stdout or ():
             text = line.rstrip()
-            level, _, rest = text.partition(" ")
             if text.startswith(_LOST):
-                lost = rest
+                lost = text.removeprefix(_LOST)
             elif text:
-                log.log(_LEVELS.get(level, logging.INFO), "%s", rest if level in _LEVELS else text)
+                log_line(log, text)
     if agent.returncode == 0:
         return
     told = failure(work)

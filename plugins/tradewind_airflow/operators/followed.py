@@ -12,11 +12,12 @@ from airflow.sdk.log import mask_secret
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
+from tradewind.log_line import log_line
 from tradewind_airflow.child import StageProcess
 from tradewind_airflow.containers.job import ContainerJob
 from tradewind_airflow.operators.followed_job import FollowedJob
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
-from tradewind_airflow.stage_task import forget_id, log_line
+from tradewind_airflow.stage_task import forget_id
 from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:

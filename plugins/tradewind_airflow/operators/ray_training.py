@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
+from tradewind.log_line import log_line
 from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE
@@ -28,7 +29,7 @@ from tradewind_airflow.ray_jobs.ray_job import RayJob
 from tradewind_airflow.ray_jobs.submission import check_env, for_cluster, job_name, job_request, on_cluster
 from tradewind_airflow.shared import check_on_disk
 from tradewind_airflow.stage_result import stage_result
-from tradewind_airflow.stage_task import forget_id, log_line, write_config
+from tradewind_airflow.stage_task import forget_id, write_config
 from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:
