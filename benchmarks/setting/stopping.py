@@ -26,7 +26,7 @@ def stopping_model_folder(scale: Scale) -> Path:
     source = model_folder(scale)
     if not scale.vocabulary:
         return source
-    folder = source.with_name(f"{source.name}-stopping-{scale.max_new_tokens}")
+    folder = source.with_name(f"{source.name}-ending-{scale.max_new_tokens}")
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
             _make(scale, source, Path(beside) / "model")
@@ -48,6 +48,8 @@ def _make(scale: Scale, source: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    from tradewind.training.tokens import stop_ids
+
     tokenizer = AutoTokenizer.from_pretrained(source)
     model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, scale.dtype))
     model.config.tie_word_embeddings = False
@@ -63,5 +65,6 @@ def _make(scale: Scale, source: Path, folder: Path) -> None:
     output.weight.data[tokenizer.convert_tokens_to_ids("<end_of_turn>")] = embeddings[ends[0]]
     embeddings[tokenizer.convert_tokens_to_ids("\n")] *= _FAINT
     model.set_output_embeddings(output)
+    model.generation_config.eos_token_id = stop_ids(tokenizer)  # as a trained model's says, for whoever serves it
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

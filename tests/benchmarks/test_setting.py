@@ -136,6 +136,7 @@ def test_answers_of_the_stopping_model_are_runs_of_words() -> None:
     stop = AutoTokenizer.from_pretrained(folder).convert_tokens_to_ids("<end_of_turn>")
     assert int(torch.argmax(output @ given[word])) == word + 1
     assert int(torch.argmax(output @ given[ends[1]])) == stop
+    assert stop in model.generation_config.eos_token_id  # by which a server ends an answer
 
 
 def test_a_gpu_that_is_not_there_is_told_in_one_line(
