@@ -1,10 +1,11 @@
 """A served model under load: requests and tokens a second, and how long an answer takes, by requests at once.
 
     python benchmarks/serve.py
-    python benchmarks/serve.py --model tiny --rounds 1 --requests 20 --out /tmp/results
+    python benchmarks/serve.py --model tiny --rounds 1 --requests 16 --out /tmp/results
 
 `tradewind serve` starts transformers' own server, on a CPU, and lets nobody in before its smoke test; then so many
 clients of the `openai` package ask one question after another, greedily. Starting and the smoke test are told apart.
+A second server, by `--continuous-batching`, is asked in turn with the first; whichever is not asked does nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,13 +37,14 @@ from setting.stopping import stopping_model_folder
 from setting.timing import FEWEST, Spread, counted, interleaved
 
 AT_ONCE = (1, 2, 4, 8)
+_WAYS: dict[str, tuple[str, ...]] = {"one after another": (), "continuous batching": ("--continuous-batching",)}
 _MODELS = ("bench", "tiny", "trial")
 """Those for a CPU."""
 _QUESTIONS = 40
 _NAME = "bench"
 _START_LIMIT = 600.0
 _POLL = 0.1
-HEAD = ("requests at once", "requests/s", "median s", "95th percentile s", "tokens/s", "errors")
+HEAD = ("", "requests at once", "requests/s", "median s", "95th percentile s", "tokens/s", "errors")
 
 
 @dataclass(frozen=True)
@@ -61,21 +63,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=_MODELS, default="bench", help="trial: seconds")
     parser.add_argument("--rounds", type=int, default=FEWEST)
-    parser.add_argument("--requests", type=int, default=40, help="of each round at each level")
+    parser.add_argument("--requests", type=int, default=24, help="of each round at each level")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     os.environ.update(environment())
     scale, found_on = SCALES[arguments.model], machine()
     questions = [pair.question for pair in pairs_of(scale, _QUESTIONS, seed=9)]
-    with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-serve-") as folder, ExitStack() as servers:
         run = run_to_serve(Path(folder) / "run", scale, stopping_model_folder(scale), questions)
-        with served(run.path, Path(folder) / "serve.log") as (url, ready):
+        let_in: list[str] = []
+        levels: dict[str, Callable[[], Load]] = {}
+        for way, options in _WAYS.items():
+            url, seconds = servers.enter_context(served(run.path, Path(folder) / f"{way}.log", *options))
+            let_in.append(f"{seconds:.0f} s")
             ask = partial(load, url, questions, scale, arguments.requests)
-            ask(AT_ONCE[0])  # the first requests are slower everywhere
-            runs = interleaved({str(level): partial(ask, level) for level in AT_ONCE}, arguments.rounds)
+            ask(AT_ONCE[-1])  # the first requests are slower everywhere
+            levels |= {f"{way}, {level}": partial(ask, level) for level in AT_ONCE}
+        runs = interleaved(levels, arguments.rounds)
     note = (
-        f"{arguments.requests} requests a round; {counted(arguments.rounds)}. Clients were let in {ready:.0f} s after "
-        "the command's start, the smoke test included."
+        f"{arguments.requests} requests a round; {counted(arguments.rounds)}. Clients were let in "
+        f"{' and '.join(let_in)} after the commands' starts, the smoke test included."
     )
     setting = {"model": described(scale)["model"], "engine": "transformers serve, float32, CPU",
                "questions": str(len(questions)), "max_new_tokens": str(scale.max_new_tokens)}  # fmt: skip
@@ -93,9 +100,9 @@ def main() -> None:
 
 
 def row(level: str, found: Sequence[Load]) -> tuple[str, ...]:
-    """One level of concurrency, over its rounds."""
+    """One way to serve at one level of concurrency, over its rounds."""
     return (
-        level,
+        *level.split(", "),
         str(Spread.of([len(one.latencies) / one.seconds for one in found])),
         str(Spread.of([statistics.median(one.latencies) for one in found])),
         str(Spread.of([percentile(one.latencies, 0.95) for one in found])),
@@ -147,9 +154,9 @@ async def _load(url: str, questions: Sequence[str], scale: Scale, requests: int,
 
 
 @contextmanager
-def served(run: Path, log: Path) -> Iterator[tuple[str, float]]:
+def served(run: Path, log: Path, *options: str) -> Iterator[tuple[str, float]]:
     """Its address, and the seconds from the command until clients were let in; ended with the block."""
-    command = [sys.executable, "-m", "tradewind", "serve", str(run), "--name", _NAME, "--port", "0"]
+    command = [sys.executable, "-m", "tradewind", "serve", str(run), "--name", _NAME, "--port", "0", *options]
     with log.open("wb") as out:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)

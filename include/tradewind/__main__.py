@@ -171,6 +171,10 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--host", help="address to listen on; default: 127.0.0.1")
     serve.add_argument("--port", help="default: 8000; 0: a free one")
     serve.add_argument("--url", help="what clients call it, for the alias; default: http://HOST:PORT/v1")
+    serve.add_argument(
+        "--continuous-batching", action="store_true", default=None,
+        help="of transformers: requests at once share each step, and all are answered greedily",
+    )  # fmt: skip
     serve.add_argument("--gpu", action="append", default=[], metavar="ID", help="hold this GPU; may be repeated")
     serve.add_argument("--lease-dir", type=Path, help="folder of the GPUs' lock files; needed with --gpu")
     serve.add_argument("--timeout", metavar="SECONDS", help="to be healthy, and for each answer; default: 300")

@@ -26,6 +26,8 @@ def test_a_served_model_is_asked_by_more_and_more_at_once(tmp_path: Path, monkey
     serve.main()
     (found,) = read_results(tmp_path)
     assert found.question == "serve-trial"
-    assert [row[0] for row in found.tables[0].rows] == ["1", "2", "4", "8"]
+    assert [row[:2] for row in found.tables[0].rows] == [
+        (way, level) for way in ("one after another", "continuous batching") for level in "1248"
+    ]
     assert {row[-1] for row in found.tables[0].rows} == {"0"}
     assert all(len(round_["latencies"]) == 8 and round_["tokens"] > 8 for (round_,) in found.raw.values())

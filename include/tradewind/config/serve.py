@@ -25,6 +25,9 @@ class ServeConfig(Frozen):
     """Its port; 0: a free one, which the log names."""
     url: str | None = None
     """What clients call it, for the alias; None: `http://HOST:PORT/v1`."""
+    continuous_batching: bool = False
+    """Of transformers, which else answers one request after another: requests share each step, and all are answered
+    greedily, whatever temperature a client asks for."""
     gpus: tuple[str, ...] = ()
     """Held while the server lives, by their locks in `lease_dir`; none: transformers serves on the CPU."""
     lease_dir: str | None = None
@@ -52,4 +55,6 @@ class ServeConfig(Frozen):
             raise ValueError("--gpu needs --lease-dir, the folder of the GPUs' lock files")
         if (self.engine == "nim") != (self.image is not None):
             raise ValueError("--image: the name of NIM's container image: needed with --engine nim, and with no other")
+        if self.continuous_batching and self.engine != "transformers":
+            raise ValueError("--continuous-batching: is for --engine transformers; vLLM and NIM do so anyway")
         return self

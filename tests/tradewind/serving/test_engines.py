@@ -76,6 +76,18 @@ def test_transformers_finds_the_model_by_the_pipelines_name(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("settings", "more"),
+    [({}, ("--cb-max-memory-percent", "0.1")), ({"gpus": ("0",), "lease_dir": "/l"}, ())],
+)
+def test_a_cpu_has_a_small_part_of_its_memory_for_requests_at_once(
+    tmp_path: Path, settings: dict[str, object], more: tuple[str, ...]
+) -> None:
+    config = ServeConfig.model_validate({"continuous_batching": True, **settings})
+    found = launch(_target(dtype="float32"), config, 4711, tmp_path / "work")
+    assert found.command[found.command.index("--continuous-batching") :] == ("--continuous-batching", *more)
+
+
+@pytest.mark.parametrize(
     ("smoke", "settings", "external", "must"),
     [
         ({"dtype": "float32", "on_gpu": False}, {}, False, 10),

@@ -232,6 +232,9 @@ def test_bad_input_is_told_in_one_line(
     assert told(models, "--port", "70000") == "--port: Input should be less than or equal to 65535"
     assert told(models, "--gpu", "0") == "--gpu needs --lease-dir, the folder of the GPUs' lock files"
     assert told(models, "--engine", "nim").startswith("--image: the name of NIM's container image")
+    assert told(models, "--engine", "vllm", "--continuous-batching").startswith(
+        "--continuous-batching: is for --engine"
+    )
     assert told(models, "--hand-over").startswith("--hand-over: is for --check")
     assert told(models, "--follow", "--version", "v1").startswith("--follow: follows the champion")
     monkeypatch.setenv("PATH", "/nowhere")

@@ -7,6 +7,7 @@ import signal
 import socket
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openai
@@ -32,13 +33,16 @@ Model = tuple[Path, list[str]]
 QUICK = ("--stop-timeout", "5")
 
 
-def _answers(port: int, count: int = 3) -> list[str]:
+def _answers(port: int, count: int = 3, temperature: float = 0.0) -> list[str]:
     """Through the client that users have."""
     with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none") as client:
         assert [model.id for model in client.models.list().data] == ["trade_qa"]
         replies = [
             client.chat.completions.create(
-                model="trade_qa", messages=[{"role": "user", "content": question}], temperature=0, max_tokens=16
+                model="trade_qa",
+                messages=[{"role": "user", "content": question}],
+                max_tokens=16,
+                temperature=temperature,
             )
             for question in QUESTIONS[:count]
         ]
@@ -90,6 +94,20 @@ def test_a_run_is_served_checked_and_ended(tmp_path: Path, first: Model, second:
     assert [move.action for move in registry.serving()] == ["serve", "stop"]
     assert processes_of(tmp_path) == []
     assert not _listens(port)
+
+
+def test_requests_at_once_share_the_steps_and_are_answered_alike(tmp_path: Path, first: Model) -> None:
+    registered(tmp_path, "night-1", *first)
+    port = free_port()
+    run = tmp_path / "runs" / "trade_qa" / "night-1"
+    with serving(tmp_path, run, "--port", port, "--continuous-batching", *QUICK) as process:
+        wait_for_line(tmp_path, "serving trade_qa v1", process)
+        assert "10 of 10 answers are those of the evaluation" in log_of(tmp_path)
+        with ThreadPoolExecutor(8) as clients:
+            asked = list(clients.map(lambda _: _answers(port, len(QUESTIONS)), range(8)))
+        assert asked == [first[1][: len(QUESTIONS)]] * 8
+        assert "CB: True" in log_of(tmp_path)
+        assert _answers(port, temperature=1.0) == first[1][:3], "as docs/serving.md says"
 
 
 def test_the_champion_is_followed(tmp_path: Path, first: Model, second: Model) -> None:
