@@ -136,7 +136,15 @@ class Registry:
         if mirror is not None:
             from tradewind.store.registry import bring_up_to_date
 
-            bring_up_to_date(mirror, self)
+            champion = bring_up_to_date(mirror, self.path, self.history_file)
+            if champion is not None and champion != self.champion_name():
+                self.point(champion)
+
+    def point(self, name: str) -> None:
+        """Have the pointer lead to a version, by one rename; for the holder of the registry's lock, noted elsewhere."""
+        link = self.path / f".champion.{uuid.uuid4().hex}"
+        link.symlink_to(Path(self._folder.name) / name)
+        link.replace(self.pointer)
 
     def _sweep(self) -> None:
         for entry in self._folder.iterdir():
@@ -195,9 +203,7 @@ class Change:
             add_shared_move(mirror, self._registry.path, move, len(self._registry.history()) + 1)
         # Killed from here on, the next change finds the intent and ends what was begun.
         write_atomically(self._intent, move.model_dump_json())
-        link = self._registry.path / f".champion.{uuid.uuid4().hex}"
-        link.symlink_to(Path(self._folder.name) / name)
-        link.replace(self._registry.pointer)
+        self._registry.point(name)
         sync_entries(self._registry.path)
         add_move(self._registry.history_file, move)
         self._intent.unlink()
