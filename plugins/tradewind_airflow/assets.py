@@ -23,6 +23,12 @@ def model_of(dag_id: str) -> Asset:
     return Asset(name=f"{dag_id}.model", uri=f"tradewind://{dag_id}/model", group=_GROUP)
 
 
+def asset_of(name: str, pipeline: str) -> Any:
+    """The asset that a pipeline names, its own where no pipeline is named."""
+    owner, _, kind = name.rpartition(".")
+    return {"documents": documents_of, "model": model_of}[kind](owner or pipeline)
+
+
 def model_facts(version: Version, *, champion: bool) -> dict[str, Any]:
     """What a DAG that builds on the model asks first: which it is, where it lies and how good it is."""
     record = version.record

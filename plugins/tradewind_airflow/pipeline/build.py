@@ -15,17 +15,17 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from tradewind.errors import UserError
-from tradewind.pipeline.model import Mount, Pipeline, Task
+from tradewind.pipeline.model import Pipeline, Task
 from tradewind.pipeline.read import Document
-from tradewind_airflow.assets import documents_of, model_of
+from tradewind_airflow.assets import asset_of, documents_of
 from tradewind_airflow.containers.mounts import allowed_roots, check_allowed
-from tradewind_airflow.gpus import task_gpus
 from tradewind_airflow.notifications.deadline import deadline_alert
 from tradewind_airflow.notifications.errors import CALLBACKS, forget_error
 from tradewind_airflow.notifications.slack import SlackFailureNotifier
 from tradewind_airflow.params import run_params
+from tradewind_airflow.pipeline.arguments import gpus_of, image_arguments, mounts, resources, secrets, surroundings
 from tradewind_airflow.pipeline.kept import KeepPipeline, Kept
-from tradewind_airflow.pipeline.operators import FOLDERS, operator_class
+from tradewind_airflow.pipeline.operators import operator_class
 from tradewind_airflow.pipeline.times import times
 from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.sweep import mapped_trials, sweep_params
@@ -132,29 +132,9 @@ def failure_channel(channel: str) -> str:
     return f"{{{{ (params | default({{}})).slack_channel or '{channel}' }}}}"
 
 
-def asset_of(name: str, pipeline: str) -> Any:
-    """The asset that a pipeline names, its own where no pipeline is named."""
-    owner, _, kind = name.rpartition(".")
-    return {"documents": documents_of, "model": model_of}[kind](owner or pipeline)
-
-
 def stated_image(pipeline: Pipeline) -> str | None:
     """The image of our stages; None: subprocesses of the worker."""
     return pipeline.image if "image" in pipeline.model_fields_set else os.environ.get(IMAGE_VARIABLE) or None
-
-
-def image_arguments(task: Task, pipeline: Pipeline) -> dict[str, Any]:
-    """What RunImageOperator is given for a task of anyone's image."""
-    named = {other.name: other for other in pipeline.tasks}
-    folders = [folder for name in task.dependencies if (folder := _folder(named[name]))]
-    return {
-        "image": task.image,
-        "command": list(task.command) if isinstance(task.command, tuple) else task.command,
-        "inputs": folders,
-        "mounts": _mounts(task.mounts),
-        **_resources(task),
-        **_surroundings(task, pipeline),
-    }
 
 
 def _default_args(document: Document) -> dict[str, Any]:
@@ -233,65 +213,18 @@ def _of_uses(task: Task, pipeline: Pipeline) -> dict[str, Any]:
         case "watch_documents":
             found["documents"] = documents_of(found["documents"])
     if task.kind.is_stage:
-        found |= _resources(task) | _surroundings(task, pipeline)
+        found |= resources(task) | surroundings(task, pipeline)
         if task.mounts:
-            found["mounts"] = _mounts(task.mounts)
+            found["mounts"] = mounts(task.mounts)
         if task.image is not None:
             found["image"] = task.image
     elif task.secrets is not None:
-        found["secrets"] = _secrets(task, pipeline)
+        found["secrets"] = secrets(task, pipeline)
     return found
 
 
 def _mapping(task: Task) -> dict[str, Any]:
     if task.uses == "trial":
-        found = mapped_trials(_gpus(task))
+        found = mapped_trials(gpus_of(task))
         return found | ({"trigger_rule": task.trigger_rule} if task.trigger_rule else {})
     return {"map_index_template": "{{ counts }}"}
-
-
-def _gpus(task: Task) -> int:
-    stated = task.resources.gpus
-    return stated if stated is not None else task_gpus() if task.kind.has_model else 0
-
-
-def _resources(task: Task) -> dict[str, Any]:
-    resources, gpus = task.resources, _gpus(task)
-    found = {
-        "cluster": {"nodes": 1, "gpus": gpus} if task.kind.has_model else None,
-        "gpus": None if task.kind.has_model else gpus or None,
-        "cpus": resources.cpus,
-        "memory": resources.memory,
-        "shm_size": resources.shm,
-        "network_mode": task.network,
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _surroundings(task: Task, pipeline: Pipeline) -> dict[str, Any]:
-    env = {**pipeline.environment, **task.environment}
-    return {
-        **({"env": env} if env else {}),
-        **({"secrets": _secrets(task, pipeline)} if task.secrets else {}),
-    }
-
-
-def _secrets(task: Task, pipeline: Pipeline) -> dict[str, Any]:
-    return {name: pipeline.secrets[name] for name in task.secrets or ()}
-
-
-def _mounts(mounts: Sequence[Mount]) -> list[Any]:
-    from docker.types import Mount as EngineMount
-
-    return [EngineMount(one.target, one.source, "bind", read_only=one.read_only) for one in mounts]
-
-
-def _folder(task: Task) -> str | None:
-    """The folder of the run that a task's outputs are in; None for one that has none."""
-    if task.uses is None:
-        from tradewind_airflow.operators.image import outputs_of
-
-        return outputs_of(task.name)
-    if task.uses in FOLDERS:
-        return FOLDERS[task.uses]
-    return task.uses if task.kind.is_stage and task.kind.mapped_by is None else None

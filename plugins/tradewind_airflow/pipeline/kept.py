@@ -11,6 +11,7 @@ from tradewind.errors import UserError
 from tradewind.pipeline.read import parse_pipeline
 from tradewind.pipeline.snapshot import digest, keep
 from tradewind_airflow import macros
+from tradewind_airflow.pipeline.arguments import image_arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,8 +43,6 @@ class Kept:
         Raises:
             UserError: the run was started before there was such a task.
         """
-        from tradewind_airflow.pipeline.build import image_arguments
-
         text = keep(run_dir, self.text, self.file)
         pipeline = parse_pipeline(text, self.file).pipeline
         task = pipeline.task(task_id)

@@ -11,14 +11,13 @@ from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
 from tradewind.errors import UserError
 from tradewind.pipeline.read import Document
 from tradewind.yaml_file import Key
+from tradewind_airflow.assets import asset_of
 from tradewind_airflow.schedule import check_cron, time_zone
 from tradewind_airflow.timetable import EndingCronTimetable
 
 
 def times(document: Document) -> dict[str, Any]:
     """A DAG's `schedule` and `start_date`; UserError with the line where a cron or a zone is none."""
-    from tradewind_airflow.pipeline.build import asset_of
-
     stated = document.pipeline.schedule
     if stated is None:
         return {"schedule": None}
