@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,9 @@ from tradewind.errors import UserError
 Key = tuple[str | int, ...]
 _LARGEST = 1 << 20
 _MOST_VALUES = 100_000
+_SHOWN = 100
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
+"""What an escape in quotes may make, and no environment and no database takes."""
 _MERGE = "tag:yaml.org,2002:merge"
 _UNTOLD = {"secrets", "environment"}
 """Blocks whose values may be secrets, put there by mistake: they are not repeated."""
@@ -37,7 +41,7 @@ class YamlFile:
 
     def fault(self, key: Key, message: str) -> UserError:
         """The error about what is stated at `key`, or about the deepest block around it that is stated."""
-        return UserError(f"{self.place(key)}: {message}")
+        return UserError(f"{self.place(key)}: {' '.join(message.splitlines())}")  # which a name in quotes may hold
 
     def place(self, key: Key) -> str:
         """`file:line` of the key, or of the deepest block around it."""
@@ -77,6 +81,9 @@ def parse_yaml(text: str, path: Path, what: str) -> YamlFile:
             _check_size(node, path, {}, set())
         _number(node, (), lines, path)  # before merge keys (<<) are written out, which is no stating twice
         stated = None if node is None else yaml.SafeLoader("").construct_document(node)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UserError(f"{path}:{line}: holds the control character {chr(error.character)!r}; remove it") from error
     except yaml.YAMLError as error:
         raise _not_yaml(error, path) from error
     except RecursionError:
@@ -110,7 +117,7 @@ def fault_of(error: ValidationError, file: YamlFile, model: type[BaseModel]) -> 
     if any(fault["type"] == "string_type" for fault in faults) and isinstance(first["input"], int | float | date):
         said += "; put it in quotes"
     is_told = not isinstance(first["input"], dict | list | bytes) and not set(key) & _UNTOLD
-    got = f" (got {first['input']!r})" if is_told else ""
+    got = f" (got {_shortened(repr(first['input']))})" if is_told else ""
     return file.fault(key, f"{_dotted(stated) or 'the file'}: {said}{got}")
 
 
@@ -137,7 +144,12 @@ def fields_at(model: type[BaseModel], key: Key) -> list[str]:
 
 
 def _dotted(key: Key) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
+    dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key).lstrip(".")
+    return " ".join(dotted.splitlines())
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _not_yaml(error: yaml.YAMLError, path: Path) -> UserError:
@@ -153,6 +165,8 @@ def _check_size(node: Any, path: Path, sizes: dict[int, int], open_: set[int]) -
     if id(node) in sizes:
         return sizes[id(node)]
     line = node.start_mark.line + 1
+    if isinstance(node, yaml.ScalarNode) and (unkept := _UNKEPT.search(node.value)):
+        raise UserError(f"{path}:{line}: holds the character {unkept[0]!a}, which is none of a text; remove it")
     if id(node) in open_:
         raise UserError(f"{path}:{line}: an alias (*) stands inside its own anchor (&); write the value out")
     open_.add(id(node))
@@ -175,8 +189,7 @@ def _number(node: Any, key: Key, lines: dict[Key, int], path: Path) -> None:
     """Enter each key's line; of a key that is stated twice YAML would silently take the last."""
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
-            is_plain = isinstance(name, yaml.ScalarNode) and name.tag != _MERGE
-            inner = (*key, yaml.safe_load(name.value) if is_plain else str(name.value))
+            inner = (*key, _key_of(name))
             line = name.start_mark.line + 1
             if inner in lines:
                 raise UserError(
@@ -188,6 +201,12 @@ def _number(node: Any, key: Key, lines: dict[Key, int], path: Path) -> None:
         for index, value in enumerate(node.value):
             lines[*key, index] = value.start_mark.line + 1
             _number(value, (*key, index), lines, path)
+
+
+def _key_of(node: Any) -> Any:
+    """A key as the file's values will have it."""
+    is_plain = isinstance(node, yaml.ScalarNode) and node.tag != _MERGE
+    return yaml.SafeLoader("").construct_object(node) if is_plain else str(node.value)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator
 from tradewind.config import Frozen
 from tradewind.pipeline.uses import IMAGE, USES, TriggerRule, Uses
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$")]
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,199}$")]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Size = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?[kmgKMG]?$")]
@@ -18,7 +20,9 @@ SecretPlace = Annotated[str, StringConstraints(pattern=r"^(connection|variable|e
 AssetName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+\.)?(documents|model)$")]
 Text = Annotated[str, StringConstraints(strict=True)]
 Seconds = Annotated[float, Field(ge=0, le=31 * 24 * 3600)]
-_SECRET_NAMES = ("TOKEN", "PASSWORD", "SECRET", "API_KEY")
+Channel = Annotated[str, StringConstraints(strict=True, pattern=r"^[^'\\{}\s]+$")]
+_SECRET_NAMES = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY")
+_NUMBER = re.compile(r"[-+]?[0-9.]+")
 
 
 class Block(Frozen):
@@ -41,11 +45,19 @@ class Schedule(Block):
     assets: tuple[AssetName, ...] = ()
     """Also at each event of these: `trade_qa.documents`, `trade_qa.model`; without a pipeline's name, its own."""
 
+    @field_validator("start", mode="before")
+    @classmethod
+    def _no_seconds(cls, start: Any) -> Any:
+        """Which pydantic takes a number for, counted from 1970: `20261201` forgot its dashes."""
+        if isinstance(start, int | float) or (isinstance(start, str) and _NUMBER.fullmatch(start)):
+            raise ValueError("is no date; write one such as 2026-12-01")
+        return start
+
 
 class Slack(Block):
     """What is told when no task can tell it any more; `announce` and `notify` are tasks."""
 
-    channel: Text = "#tradewind"
+    channel: Channel = "#tradewind"
     """Where a failure is told if the run's form names no channel."""
     deadline_hours: float | None = Field(default=None, gt=0, le=10_000)
     """After how long a run is told to be late; not stated: as `TRADEWIND_DEADLINE_HOURS` says."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import graphlib
+import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,9 @@ from tradewind.pipeline.uses import USES
 from tradewind.yaml_file import Key, YamlFile, fault_of, nearest, parse_yaml, read_yaml
 
 _WHAT = "pipeline"
+_OURS = re.compile(r"/|/pipeline(/(outputs|input[0-9]+)(/.*)?)?")
+_SECONDS = ("response_timeout", "timeout")
+_MOST_SECONDS = 31 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ def _check_tasks(file: YamlFile, pipeline: Pipeline) -> None:
         _check_kind(file, at, task)
         _check_names(file, at, task, first)
         _check_arguments(file, at, task)
+        _check_mounts(file, at, task)
         _check_secrets(file, at, task, pipeline.secrets)
     _check_order(file, pipeline, first)
     _check_schedule(file, pipeline)
@@ -127,6 +133,7 @@ def _check_arguments(file: YamlFile, at: Key, task: Task) -> None:
     check("with", task.arguments, kind.arguments)
     check("inputs", task.inputs, kind.all_inputs)
     check("outlets", task.outlets and ([] if kind.outlets else task.outlets), ())
+    _check_values(file, at, task, who)
     missing = next((name for name, must in kind.all_inputs.items() if must and name not in task.inputs), None)
     if missing is not None:
         raise file.fault(at, f"{who}: needs `inputs: {{{missing}: TASK}}`, the task whose result that is")
@@ -138,6 +145,27 @@ def _check_arguments(file: YamlFile, at: Key, task: Task) -> None:
         raise file.fault((*at, "for_each"), f"{who}: `for_each` gives it `{kind.mapped_by}`, and that only")
     if task.uses == "watch_documents" and not isinstance(task.arguments.get("documents"), str):
         raise file.fault(at, f"{who}: state `with: {{documents: PIPELINE}}`, the pipeline whose documents these are")
+
+
+def _check_values(file: YamlFile, at: Key, task: Task, who: str) -> None:
+    if not isinstance(task.arguments.get("overrides", {}), dict):
+        raise file.fault((*at, "with", "overrides"), f"{who}: `overrides` are settings, such as {{split.read: 0.2}}")
+    for name in _SECONDS:
+        value = task.arguments.get(name, 1)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MOST_SECONDS:
+            raise file.fault((*at, "with", name), f"{who}: `{name}` is no number of seconds; give one such as 3600")
+
+
+def _check_mounts(file: YamlFile, at: Key, task: Task) -> None:
+    targets: set[str] = set()
+    for number, mount in enumerate(task.mounts):
+        target = f"/{posixpath.normpath(mount.target).lstrip('/')}"
+        key: Key = (*at, "mounts", number, "target")
+        if _OURS.fullmatch(target):
+            raise file.fault(key, f"task '{task.name}': {target} is what the task has anyway; name another folder")
+        if target in targets:
+            raise file.fault(key, f"task '{task.name}': two mounts at {target}; take one of them out")
+        targets.add(target)
 
 
 def _check_secrets(file: YamlFile, at: Key, task: Task, known: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ def fault(file: Path, text: str | bytes) -> str:
         read_pipeline(file)
     message = str(raised.value)
     assert "\n" not in message
+    assert len(message) < 1000
     assert raised.value.exit_code == 2
     return message.removeprefix(str(file))
 
@@ -121,6 +122,38 @@ def test_what_is_stated_is_read(file: Path) -> None:
         (f"schedule: {{cron: '0 2 * * *', start: 2026-13-45}}\n{ONE}", "put texts that look like dates or numbers in"),
         (f"schedule: {{assets: [mine]}}\n{ONE}", ":1: schedule.assets[0]: String should match pattern"),
         (b"name: \xff\xfe\n", ": byte 6: not UTF-8; save the pipeline as UTF-8"),
+        (f"{ONE}x: 1\n# \x07\n", ":5: holds the control character '\\x07'; remove it"),
+        (f'{ONE_TASK}    image: "a\\0b"\n', ":4: holds the character '\\x00', which is none of a text; remove it"),
+        (f'{ONE}params: {{a: "\\ud800"}}\n', ":4: holds the character '\\ud800', which is none of a text"),
+        (f'{ONE}"im\\nage": x\n', ":4: im age: unknown key"),
+        (f"name: {'../' * 50_000}\n{ONE[11:]}", ":1: name: String should match pattern"),
+        (
+            f"schedule: {{cron: '0 2 * * *', start: 20261201}}\n{ONE}",
+            ":1: schedule.start: is no date; write one such as",
+        ),
+        (f"schedule: {{cron: '0 2 * * *', start: '1'}}\n{ONE}", ":1: schedule.start: is no date; write one such as"),
+        (f"slack: {{channel: it's}}\n{ONE}", ":1: slack.channel: String should match pattern"),
+        (f"slack: {{channel: '#{{{{ x }}}}'}}\n{ONE}", ":1: slack.channel: String should match pattern"),
+        (
+            f"{ONE_TASK}    uses: approve\n    inputs: {{registered: a}}\n    with: {{response_timeout: soon}}\n",
+            ":6: task 'a' (approve): `response_timeout` is no number of seconds; give one such as 3600",
+        ),
+        (
+            f"{ONE_TASK}    uses: hand_over\n    inputs: {{registered: a}}\n    with: {{timeout: .nan}}\n",
+            ":6: task 'a' (hand_over): `timeout` is no number of seconds",
+        ),
+        (
+            f"{ONE_TASK}    image: i\n    mounts: [{{source: /a, target: /b}}, {{source: /c, target: /x/../b/}}]\n",
+            ":5: task 'a': two mounts at /b; take one of them out",
+        ),
+        (
+            f"{ONE_TASK}    image: i\n    mounts: [{{source: /a, target: /pipeline//outputs/x}}]\n",
+            ":5: task 'a': /pipeline/outputs/x is what the task has anyway; name another folder",
+        ),
+        (
+            f"{ONE_TASK}    image: i\n    mounts: [{{source: /a, target: /..}}]\n",
+            ":5: task 'a': / is what the task has",
+        ),
     ],
 )
 def test_what_is_wrong_is_told(file: Path, text: str | bytes, told: str) -> None:
@@ -155,7 +188,15 @@ def test_a_huge_file_is_refused_unread(file: Path) -> None:
     assert "over 1 MiB" in fault(file, "#" * (1 << 21))
 
 
-@pytest.mark.parametrize("name", ["SLACK_TOKEN", "db_password", "OPENAI_API_KEY"])
+@pytest.mark.parametrize("key", ['"[x]"', '"*x"', '"a: b"', '"yes"', '"1"', '"@x"', '"한글"', "''"])
+def test_a_key_in_quotes_is_the_text_that_stands_there(file: Path, key: str) -> None:
+    file.write_text(f"{ONE}params:\n  {key}: one\n", encoding="utf-8")
+    found = read_pipeline(file)
+    assert found.pipeline.params == {key[1:-1]: "one"}
+    assert found.file.place(("params", key[1:-1])) == f"{file}:5"
+
+
+@pytest.mark.parametrize("name", ["SLACK_TOKEN", "db_password", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY"])
 def test_a_secret_among_the_environment_is_refused_and_not_repeated(file: Path, name: str) -> None:
     told = fault(file, f"environment: {{{name}: xoxb-marker}}\n{ONE}")
     assert f"{name} looks like a secret; state it in the pipeline's `secrets`" in told
@@ -173,6 +214,21 @@ def test_a_file_that_is_not_there_is_told(file: Path, tmp_path: Path) -> None:
         read_pipeline(file)
     with pytest.raises(UserError, match="is a folder"):
         read_pipeline(tmp_path)
+
+
+@pytest.mark.parametrize("start", ["2026-12-01", "'2026-12-01'", "2026-12-01 02:00", "2026-12-01T02:00:00+09:00"])
+def test_a_start_is_a_date_or_a_moment(file: Path, start: str) -> None:
+    file.write_text(f"schedule: {{cron: '0 2 * * *', start: {start}}}\n{ONE}")
+    schedule = read_pipeline(file).pipeline.schedule
+    assert schedule is not None
+    assert str(schedule.start).startswith("2026-1")
+
+
+@pytest.mark.parametrize("write", ["\ufeff{}", "%YAML 1.1\n---\n{}...\n"], ids=["BOM", "document"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_other_editors_files_are_read(file: Path, write: str, end: str) -> None:
+    file.write_bytes(write.format(ONE).replace("\n", end).encode())
+    assert read_pipeline(file).pipeline.name == "mine"
 
 
 def test_a_name_that_is_no_template_is_told() -> None:

@@ -71,13 +71,13 @@ def test_a_broken_one_is_an_import_error_with_its_line_and_the_others_are_there(
         "d_same.yaml:2: 'ab' is the name of c_same.yaml too; choose another",
         "e_taken.yaml:1: 'trade_qa' is the name of trade_qa.py too; choose another",
         "g_gone.yaml: no such file; name a pipeline's YAML",
+        "j_with.yaml:4: task 'a' (finetune): `overrides` are settings, such as {split.read: 0.2}",
         "b_cron.yml:1: schedule.cron: 'never' is no cron expression; write five fields such as '0 2 * * *'",
         (
             "h_date.yaml:1: params: All provided parameters must be json-serializable. The value '2026-01-01' is not "
             "serializable; see the form's field"
         ),
         "i_seed.yaml:2: params: -5 is less than the minimum of 0; see the form's field",
-        "j_with.yaml: Airflow refuses it: 'int' object is not iterable",
     ]
 
 
