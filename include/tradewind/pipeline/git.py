@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,26 @@ def history(file: Path) -> list[Version]:
 
 
 def text_of(file: Path, version: Version) -> str:
-    """The file as it was in that version."""
-    return _git(file, "show", f"{version.commit}:{version.path}")
+    """The file as it was in that version.
+
+    Raises:
+        UserError: it was deleted there, or is no text.
+    """
+    try:
+        content = _asked(file, "show", f"{version.commit}:{version.path}")
+    except UserError as error:
+        if re.search(r"(does not exist|exists on disk, but not) in", str(error)):
+            raise UserError(f"{file}: was deleted in v{version.number}; choose the version before") from None
+        raise
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: v{version.number} is not UTF-8; take it by `git checkout`, as it is") from error
+
+
+def is_shallow(file: Path) -> bool:
+    """Whether the clone holds the newest commits only: its v1 is another one than a whole clone's."""
+    return _git(file, "rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def find(file: Path, wanted: str) -> Version:
@@ -100,6 +119,10 @@ def _require(file: Path) -> None:
 
 
 def _git(file: Path, *arguments: str) -> str:
+    return _asked(file, *arguments).decode(errors="replace")
+
+
+def _asked(file: Path, *arguments: str) -> bytes:
     # Of a hook or a session that this runs in, another repository's.
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {"LC_ALL": "C.UTF-8"}
     # Names as they are (quotepath), and no file of the folder's own decides what runs (fsmonitor).
@@ -115,5 +138,8 @@ def _git(file: Path, *arguments: str) -> str:
         raise UserError(f"{file}: git does not answer within {_LIMIT:.0f} s; try `git status` there") from None
     if done.returncode != 0:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no word"]
-        raise UserError(f"{file}: git: {lines[0].removeprefix('fatal: ')}")
-    return done.stdout.decode(errors="replace")
+        said = lines[0].removeprefix("fatal: ")
+        if "dubious ownership" in said:
+            said = "the repository is another user's; run this as its owner, or see git's setting safe.directory"
+        raise UserError(f"{file}: git: {said}")
+    return done.stdout

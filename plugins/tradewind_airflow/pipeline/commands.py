@@ -78,6 +78,8 @@ def _history(arguments: argparse.Namespace) -> None:
         note = " (and changes that are not committed)" if changed else " (now)"
         now = note if version.number == len(versions) else ""
         print(f"v{version.number:<4}{version.at}  {version.commit[:10]}  {version.author}: {version.subject}{now}")
+    if git.is_shallow(file):
+        print("v1 is the oldest of this shallow clone only: `git fetch --unshallow` brings those before it")
 
 
 def _restore(arguments: argparse.Namespace) -> None:

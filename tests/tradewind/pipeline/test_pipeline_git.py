@@ -82,6 +82,52 @@ def test_a_commit_is_told_only_where_it_holds_this_very_text(file: Path) -> None
     assert git.commit_of(file, text + "# more\n") is None
 
 
+def test_a_version_that_is_no_text_is_not_restored_as_another_one(file: Path) -> None:
+    file.write_bytes(b"name: mine  # \xe9\n")
+    _git(file.parent, "commit", "--quiet", "--all", "--message", "Latin")
+    file.write_text("name: mine\n")
+    _git(file.parent, "commit", "--quiet", "--all", "--message", "Text")
+    with pytest.raises(UserError, match=r"qa-한글.yaml: v4 is not UTF-8; take it by `git checkout`"):
+        git.restore(file, git.find(file, "v4"))
+    assert file.read_text() == "name: mine\n"
+
+
+def test_a_version_in_which_it_was_deleted_is_told(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    _git(file.parent, "rm", "--quiet", file.name)
+    _git(file.parent, "commit", "--quiet", "--message", "Delete")
+    file.write_text(text, encoding="utf-8")
+    _git(file.parent, "add", "--all")
+    _git(file.parent, "commit", "--quiet", "--message", "Make it again")
+    deleted = next(one for one in git.history(file) if one.subject == "Delete")
+    with pytest.raises(UserError, match=r"was deleted in v\d; choose the version before"):
+        git.restore(file, deleted)
+
+
+def test_a_detached_head_has_the_versions_before_it(file: Path) -> None:
+    _git(file.parent, "checkout", "--quiet", "--detach", "HEAD~1")
+    assert [one.number for one in git.history(file)] == [3, 2, 1]
+    git.restore(file, git.find(file, "v1"))
+    assert git.is_changed(file)
+
+
+def test_a_shallow_clone_is_known_for_one(file: Path, tmp_path: Path) -> None:
+    assert not git.is_shallow(file)
+    shallow = tmp_path / "shallow"
+    _git(tmp_path, "clone", "--quiet", "--depth", "2", f"file://{tmp_path}", str(shallow))
+    copy = shallow / "pipelines" / file.name
+    assert git.is_shallow(copy)
+    assert len(git.history(copy)) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_repository_of_another_user_is_told(file: Path, tmp_path: Path) -> None:
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 4242, 4242)
+    with pytest.raises(UserError, match="the repository is another user's; run this as its owner, or see"):
+        git.history(file)
+
+
 def test_without_a_repository_or_a_commit_it_says_what_to_do(tmp_path: Path) -> None:
     lone = tmp_path / "lone.yaml"
     lone.write_text("a: 1\n")
