@@ -26,6 +26,7 @@ from tradewind_airflow.params import run_params
 from tradewind_airflow.pipeline.arguments import gpus_of, image_arguments, mounts, resources, secrets, surroundings
 from tradewind_airflow.pipeline.kept import KeepPipeline, Kept
 from tradewind_airflow.pipeline.operators import operator_class
+from tradewind_airflow.pipeline.template_texts import check_templates
 from tradewind_airflow.pipeline.times import times
 from tradewind_airflow.queues import cpu_queue, gpu_queue
 from tradewind_airflow.sweep import mapped_trials, sweep_params
@@ -61,6 +62,7 @@ def _first_line(error: Exception) -> str:
 def _dag(document: Document) -> DAG:
     pipeline = document.pipeline
     _check_mounts(document)
+    check_templates(document)
     form = params(pipeline)
     with DAG(
         dag_id=pipeline.name,

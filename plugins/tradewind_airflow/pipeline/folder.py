@@ -9,6 +9,7 @@ from typing import Any
 from airflow.sdk import DAG, get_parsing_context
 
 from tradewind.errors import UserError
+from tradewind.files import path_of
 from tradewind.pipeline.read import Document, read_pipeline
 
 FOLDER_VARIABLE = "TRADEWIND_PIPELINES"
@@ -19,12 +20,20 @@ _ENDINGS = (".yaml", ".yml")
 def pipelines_folder(dags: Path) -> Path:
     """`$TRADEWIND_PIPELINES`, or `pipelines` in the folder of DAG files."""
     stated = os.environ.get(FOLDER_VARIABLE)
-    return Path(stated).expanduser() if stated else dags / DEFAULT_FOLDER
+    return path_of(stated) if stated else dags / DEFAULT_FOLDER
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The YAML files in it, by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix in _ENDINGS) if folder.is_dir() else []
+    """The YAML files in it, by name; hidden ones are an editor's or another system's.
+
+    Raises:
+        UserError: it cannot be looked into.
+    """
+    try:
+        there = list(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror}; check its rights, and {FOLDER_VARIABLE}") from error
+    return sorted(path for path in there if path.suffix in _ENDINGS and not path.name.startswith("."))
 
 
 def dags_of(dag_file: str) -> dict[str, DAG]:
@@ -88,8 +97,9 @@ def _read(dags: Path, only: str | None = None) -> tuple[list[Document], list[str
 
 
 def _may_be(path: Path, name: str) -> bool:
-    """Whether a file may hold the pipeline of this name: its letters stand in it."""
+    """Whether a file may hold the pipeline of this name: its letters stand in it, or are written by escapes."""
     try:
-        return name.encode() in path.read_bytes()
+        text = path.read_bytes()
+        return name.encode() in text or b"\\" in text
     except OSError:
         return False

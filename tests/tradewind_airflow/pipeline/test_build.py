@@ -106,6 +106,27 @@ def test_a_mount_outside_of_the_roots_is_told_with_its_line(
     assert "may not be mounted into a container; allowed are folders below" in fault(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"environment: {{X: '{{{{ a }}'}}\n{TASK}", "mine.yaml:2: 'X' is no template: unexpected '}'"),
+        (f"{TASK}    environment: {{X: '{{% if %}}'}}\n", "mine.yaml:6: 'X' is no template: Expected an expression"),
+        (
+            "form: run\ntasks:\n  - {name: a, uses: report, with: {recipe: '{{ }}'}}\n",
+            "mine.yaml:4: 'recipe' is no template: Expected an expression",
+        ),
+    ],
+)
+def test_a_text_that_is_no_template_is_told_with_its_line(text: str, told: str) -> None:
+    assert fault(f"{HEAD}{text}").startswith(told)
+
+
+def test_templates_and_texts_of_several_lines_are_taken() -> None:
+    text = "{{ params.x }} {% do x %} {{ '{{' }}\n second = 'line'\n"
+    task = build(f"{HEAD}{TASK}    environment: {{X: {json.dumps(text)}}}\n").get_task("a")
+    assert task.environment == {"X": text}
+
+
 def test_a_schedule_with_an_end_starts_so_many_runs() -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 

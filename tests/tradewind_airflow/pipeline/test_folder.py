@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,35 @@ def test_a_tasks_process_builds_its_own_dag_only(
     monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "second")
     assert list(load(project, "yaml_pipelines").dags) == ["second"]
     assert load(project, "broken_pipelines").import_errors == {}
+
+
+def test_hidden_files_are_no_pipelines(airflow_database: None, project: Path, folder: Path) -> None:
+    (folder / ".#first.yaml").symlink_to("somebody@host.1234")  # as an editor locks it
+    (folder / "._first.yaml").write_bytes(b"\0\5\x16\7")
+    assert load(project, "broken_pipelines").import_errors == {}
+
+
+def test_a_tasks_process_finds_a_name_that_is_written_by_escapes(
+    airflow_database: None, project: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "third.yaml").write_text(GOOD.format(name='"th\\u0069rd"'))
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "third")
+    assert list(load(project, "yaml_pipelines").dags) == ["third"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_a_folder_that_may_not_be_looked_into_is_told(project: Path, folder: Path) -> None:
+    program = f"""
+import os
+from pathlib import Path
+from tradewind_airflow.pipeline.folder import files_of
+os.setuid(4242)
+files_of(Path({str(folder)!r}))
+"""
+    folder.chmod(0o700)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    told = done.stderr.strip().splitlines()[-1]
+    assert told.endswith(f"UserError: {folder}: Permission denied; check its rights, and TRADEWIND_PIPELINES")
 
 
 def test_no_secret_reaches_the_serialised_dag(
