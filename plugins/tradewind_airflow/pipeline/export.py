@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
 from airflow.sdk import DAG
 from pydantic import ValidationError
 
@@ -18,7 +19,7 @@ from tradewind.pipeline.uses import IMAGE, USES, Uses
 from tradewind.pipeline.write import yaml_text
 from tradewind_airflow.pipeline.build import build_dag, forms, in_order
 from tradewind_airflow.pipeline.clock import schedule_of
-from tradewind_airflow.pipeline.operators import uses_of
+from tradewind_airflow.pipeline.operators import FOLDERS, uses_of
 from tradewind_airflow.pipeline.same import check_same
 from tradewind_airflow.pipeline.stated import given, is_output
 from tradewind_airflow.queues import cpu_queue, gpu_queue
@@ -38,12 +39,17 @@ def export(dag: DAG, name: str | None = None) -> str:
     Raises:
         UserError: names the task and the argument that YAML cannot say.
     """
-    text = yaml_text(_stated(dag))
-    made = build_dag(parse_pipeline(text, Path(f"{dag.dag_id}.yaml")))
-    check_same(dag, made)
+    stated, path = _stated(dag), Path(f"{name or dag.dag_id}.yaml")
+    try:
+        text = yaml_text(stated)
+    except yaml.representer.RepresenterError as error:  # a Path, a Param without a default, ...
+        raise UserError(f"{dag.dag_id}: {error.args[1]!r} is nothing that YAML can say") from error
+    check_same(dag, build_dag(parse_pipeline(text, path)))
     if name is None:
         return text
-    return yaml_text({**_stated(dag), "name": name})
+    text = yaml_text({**stated, "name": name})
+    parse_pipeline(text, path)
+    return text
 
 
 def _stated(dag: DAG) -> dict[str, Any]:
@@ -87,6 +93,8 @@ def _form(dag: DAG) -> dict[str, Any]:
         ):
             return {"form": form, "params": {name: param.value for name, param in there.items()}}
     for name, param in there.items():
+        if not param.has_value:
+            raise UserError(f"{dag.dag_id}: param '{name}': has no default; YAML states each field's")
         if param.schema or param.description:
             raise UserError(f"{dag.dag_id}: param '{name}': is of none of our forms and has a schema; YAML has neither")
     return {"form": "none", "params": {name: param.value for name, param in there.items()}}
@@ -172,9 +180,17 @@ def _for_each(task: Any) -> dict[str, str] | str | None:
 def _dependencies(task: Any, dag: DAG, taken: Iterable[str]) -> list[str]:
     """In the order of the DAG's tasks, but for an image's in that of its inputs."""
     there = [name for name in dag.task_dict if name in task.upstream_task_ids and name not in taken]
-    folders = list(getattr(task, "inputs", ()))
-    first = [folder.rpartition("/")[2] for folder in folders]
-    return [*(name for name in first if name in there), *(name for name in there if name not in first)]
+    made = {_made_in(dag.task_dict[name]): name for name in there}
+    first = [made[folder] for folder in getattr(task, "inputs", ()) if folder in made]
+    return [*first, *(name for name in there if name not in first)]
+
+
+def _made_in(task: Any) -> str:
+    """The folder of the run that a task's outputs are in."""
+    from tradewind_airflow.operators.image import outputs_of
+
+    uses = uses_of(task)
+    return outputs_of(task.task_id) if uses is None else FOLDERS.get(uses, uses)
 
 
 def _arguments(uses: str | None, kind: Uses, stated: Mapping[str, Any], dag: DAG) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 from airflow.sdk import DAG
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.serialization.serialized_objects import DagSerialization
 
 from tradewind.errors import UserError
@@ -27,9 +28,11 @@ _NOT_OF_A_TASK = {"dag", "default_args", "task_group", "task_id", "start_date", 
 _NOT_OF_A_DAG = {
     "auto_register", "fileloc", "relative_fileloc", "task_dict", "task_group", "default_args", "params", "schedule",
     "timetable",
-    "last_loaded", "on_failure_callback", "has_on_failure_callback", "deadline", "is_paused_upon_creation", "edge_info",
-    "allowed_run_types", "bundle_name", "bundle_version", "rerun_with_latest_version",
+    "last_loaded", "on_failure_callback", "has_on_failure_callback", "deadline", "is_paused_upon_creation",
+    "bundle_name", "bundle_version",
 }  # fmt: skip
+_AFTERWARDS = ("is_setup", "is_teardown", "on_failure_fail_dagrun", "start_date")
+"""What a task may be made by other things than its own arguments."""
 
 
 def check_same(dag: DAG, made: DAG) -> None:
@@ -39,6 +42,8 @@ def check_same(dag: DAG, made: DAG) -> None:
             raise UserError(f"{dag.dag_id}: {field.name}: {getattr(dag, field.name)!r} is nothing that YAML can say")
     if _timetable(dag) != _timetable(made):
         raise UserError(f"{dag.dag_id}: schedule: {dag.timetable!r} is nothing that YAML can say")
+    if group := next(iter(dag.task_group_dict), None):
+        raise UserError(f"{dag.dag_id}: task group '{group}' is nothing that YAML can say")
     _check_slack(dag, made)
     for task in dag.tasks:
         twin = made.get_task(task.task_id)
@@ -58,8 +63,19 @@ def _check_task(dag_id: str, task: Any, twin: Any) -> None:
         ]
         if not _equal(*values):
             raise UserError(f"{dag_id}: task '{task.task_id}': argument '{name}' is nothing that YAML can say")
+    for name in _AFTERWARDS:
+        if getattr(task, name, None) != getattr(twin, name, None):
+            raise UserError(f"{dag_id}: task '{task.task_id}': '{name}' is nothing that YAML can say")
+    if _params(task) != _params(twin):
+        raise UserError(f"{dag_id}: task '{task.task_id}': params of its own are nothing that YAML can say")
     if task.is_mapped and _mapped(task) != _mapped(twin):
         raise UserError(f"{dag_id}: task '{task.task_id}': what it is mapped over is nothing that YAML can say")
+
+
+def _params(task: Any) -> dict[str, Any]:
+    """With those of its DAG."""
+    there = ParamsDict(getattr(task, "params", None) or {})
+    return {name: (param.value, param.schema, param.description) for name, param in there.items()}
 
 
 def _check_callbacks(dag_id: str, task: Any) -> None:

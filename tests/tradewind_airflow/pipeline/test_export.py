@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tradewind.errors import UserError
 from tradewind.pipeline.read import parse_pipeline, read_pipeline
 from tradewind.pipeline.templates import shipped_templates
+from tradewind.pipeline.write import yaml_text
 from tradewind_airflow.pipeline.build import build_dag
 from tradewind_airflow.pipeline.export import export
 
@@ -95,6 +97,25 @@ def _stage(**changes: Any) -> Callable[[Any], None]:
     return add
 
 
+def _grouped(dag: Any) -> None:
+    from airflow.sdk import TaskGroup
+
+    from tradewind_airflow.operators.report import ReportOperator
+
+    with TaskGroup("group", prefix_group_id=False, dag=dag):
+        ReportOperator(task_id="mine", dag=dag)
+
+
+def _setup(dag: Any) -> None:
+    dag.get_task("configure").as_setup()
+
+
+def _labelled(dag: Any) -> None:
+    from airflow.sdk import Label
+
+    dag.get_task("prepare") >> Label("why") >> dag.get_task("evaluate")
+
+
 def _set(name: str, value: Any) -> Callable[[Any], None]:
     return lambda dag: setattr(dag, name, value)
 
@@ -109,6 +130,13 @@ def _set(name: str, value: Any) -> Callable[[Any], None]:
         (_stage(on_failure_callback=print), "task 'mine': on_failure_callback is nothing that YAML can say"),
         (_stage(secrets={"HF_TOKEN": "env:OTHER"}), "task 'mine': secret 'HF_TOKEN' is read elsewhere than another"),
         (_stage(retries=1000), "task 'mine': retries: 1000 is nothing that YAML can say"),
+        (_stage(params={"own": 1}), "task 'mine': params of its own are nothing that YAML can say"),
+        (_stage(start_date=datetime(2027, 1, 1, tzinfo=UTC)), "task 'mine': 'start_date' is nothing that YAML can say"),
+        (_stage(models_dir=Path("/models")), "PosixPath('/models') is nothing that YAML can say"),
+        (_grouped, "trade_qa: task group 'group' is nothing that YAML can say"),
+        (_setup, "task 'configure': 'is_setup' is nothing that YAML can say"),
+        (_labelled, "trade_qa: edge_info: {'prepare': {'evaluate': {'label': 'why'}}} is nothing that YAML can say"),
+        (_set("rerun_with_latest_version", True), "trade_qa: rerun_with_latest_version: True is nothing that YAML can"),
         (_set("dagrun_timeout", timedelta(hours=1)), "trade_qa: dagrun_timeout: "),
         (_set("max_active_tasks", 3), "trade_qa: max_active_tasks: 3 is nothing that YAML can say"),
         (_set("on_failure_callback", print), "trade_qa: on_failure_callback: "),
@@ -122,6 +150,48 @@ def test_what_yaml_cannot_say_is_named(
     with pytest.raises(UserError) as raised:
         export(dag)
     assert told in str(raised.value)
+
+
+def test_inputs_keep_their_order_whatever_a_stage_s_task_is_called() -> None:
+    text = (
+        "name: x\nform: run\ntasks:\n  - {name: made, image: i}\n  - {name: training, uses: finetune}\n"
+        "  - {name: last, image: i, dependencies: [training, made]}\n"
+    )
+    again = rebuilt(export(rebuilt(text)))
+    assert again.get_task("last").inputs == ("finetune", "tasks/made")
+
+
+def test_a_param_that_has_to_be_given_is_told() -> None:
+    from airflow.sdk import Param
+
+    dag = rebuilt("name: x\ntasks:\n  - {name: a, image: i}\n")
+    dag.params = {"own": Param()}
+    with pytest.raises(UserError, match="x: param 'own': has no default; YAML"):
+        export(dag)
+
+
+def test_another_name_is_checked() -> None:
+    with pytest.raises(UserError, match="name: String should match pattern"):
+        export(rebuilt("name: x\ntasks:\n  - {name: a, image: i}\n"), "a b")
+
+
+TEXTS = [
+    "", " ", "a", " a", "a ", "\n", "a\n", "\na", "a\n\n", "a\n\n\n b", "  a\nb", "a \nb", "\ta\nb", "a\r\nb",
+    "# a\n#b", "- a", "a: b", "null", "yes", "1", "1e3", "2026-01-01", "'", '"', "\\", "@a", "&a", "*a", "!a", "|", ">",
+    "[", "<<", "=", "~", "한글 " * 80, "word " * 80, "x" * 300, "a\x85b", "a\u2028b", "\ufeffa", "---", "...",
+    "a\n---\nb", "a\n...\n",
+]  # fmt: skip
+
+
+def test_texts_of_every_kind_come_back() -> None:
+    stated: dict[str, Any] = {
+        "name": "x", "description": "".join(TEXTS), "tags": sorted({text[:90] for text in TEXTS if text.strip()}),
+        "environment": {f"V{at}": text for at, text in enumerate(TEXTS)},
+        "tasks": [{"name": "a", "image": "i", "command": TEXTS}, {"name": "b", "image": "i", "command": "a\n  b\n\n"}],
+    }  # fmt: skip
+    text = yaml_text(stated)
+    assert yaml.safe_load(text) == stated
+    assert export(rebuilt(export(rebuilt(text)))) == export(rebuilt(text))
 
 
 def test_tasks_are_written_in_an_order_that_can_be_built() -> None:
