@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from tradewind.errors import UserError
@@ -14,6 +16,7 @@ from tradewind.retention.disk import bytes_of, leftovers, remove_run, runs_of
 from tradewind.retention.plan import KnownRun, plan, version_runs
 from tradewind.store.address import home_of
 from tradewind.store.mirror import Mirror, mirror_of
+from tradewind.store.upload import number_of
 
 _MOST_HOURS = 1e6
 
@@ -41,7 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
         freed += size if gone else 0
     if not mirror and not arguments.dry_run:
         for leftover in leftovers(home):
-            shutil.rmtree(leftover)
+            with suppress(FileNotFoundError):  # another prune is at it
+                shutil.rmtree(leftover)
     would = "would free" if arguments.dry_run else "frees" if mirror else "freed"
     when = f", by the next prune after {GRACE.total_seconds() / 3600:.0f} hours" if mirror else ""
     print(f"{len(found.going)} of {len(known)} runs: {would} {freed:,} bytes{when}")
@@ -58,14 +62,12 @@ def _named(run: KnownRun) -> str:
 def _refresh(mirror: Mirror) -> None:
     mirror.refresh("runs")
     listed = mirror.bucket.find("manifests/models")
-    for dag_id in sorted({entry.key.split("/")[2] for entry in listed}):
+    for dag_id in sorted({entry.key.split("/")[2] for entry in listed if number_of(entry.key)}):
         Registry(mirror.root / "models" / dag_id).refresh()
 
 
 def _remove(home: Path, mirror: Mirror | None, run: KnownRun) -> bool:
-    if mirror is not None:
-        remove_shared(mirror, run)
-    return remove_run(home, run)
+    return remove_run(home, run, first=None if mirror is None else partial(remove_shared, mirror, run))
 
 
 def _word(dry_run: bool) -> str:

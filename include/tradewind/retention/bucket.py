@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,10 @@ from tradewind.store.checked import manifest_at, read_sealed
 from tradewind.store.manifest import Manifest, read_manifest
 from tradewind.store.mirror import Mirror
 from tradewind.store.removal import remove_units
+from tradewind.store.upload import number_of
 
+_PART = re.compile(r"blobs/[0-9a-f]{2}/[0-9a-f]{64}")
+_LEAST_DEPTH = 3  # slashes: manifests/runs/DAG/RUN/...
 GRACE = timedelta(hours=24)
 """How long parts stay after the last manifest that named them; an upload may rely on one for half of that."""
 
@@ -21,7 +25,7 @@ GRACE = timedelta(hours=24)
 def shared_runs(mirror: Mirror) -> list[KnownRun]:
     """Every run in the bucket, as it is known here after a refresh."""
     written: dict[tuple[str, str], datetime] = {}
-    for entry in mirror.bucket.find("manifests/runs"):
+    for entry in _manifests(mirror.bucket, "manifests/runs"):
         _, _, dag_id, name, *_ = entry.key.split("/")
         if not name.startswith("."):
             place = dag_id, name
@@ -68,24 +72,40 @@ def remove_shared(mirror: Mirror, run: KnownRun) -> None:
 def sweep(bucket: Bucket, *, dry_run: bool) -> int:
     """Remove the parts that no manifest has named for `GRACE`; returns their bytes.
 
-    The order makes it safe beside uploads: parts are listed, then manifests read, then those that were removed.
+    The order makes it safe beside uploads: parts are listed, then manifests read, then those that were removed; and
+    a part that was sent anew meanwhile stays.
     """
     now = datetime.now(UTC)
-    old = [entry for entry in bucket.find("blobs") if now - _time(entry) >= GRACE]
+    old = [entry for entry in bucket.find("blobs") if _PART.fullmatch(entry.key) and now - _time(entry) >= GRACE]
     if not old:
         return 0
     needed: set[str] = set()
-    for manifest in each(lambda entry: _manifest(bucket, entry), bucket.find("manifests")):
+    for manifest in each(lambda entry: _manifest(bucket, entry), _manifests(bucket, "manifests")):
         needed |= set(_parts(manifest)) if manifest else set()
-    removed = bucket.find("removed")
+    removed = [entry for entry in bucket.find("removed") if entry.key.endswith(".json")]
     late = [entry for entry in removed if now - _time(entry) >= GRACE]
     for manifest in each(lambda entry: _removed(bucket, entry), set(removed) - set(late)):
         needed |= set(_parts(manifest)) if manifest else set()
     useless = [entry for entry in old if entry.key.rpartition("/")[2] not in needed]
     if not dry_run:
-        bucket.delete(entry.key for entry in useless)
+        gone = each(lambda entry: _delete(bucket, entry), useless)
+        useless = [entry for entry, is_gone in zip(useless, gone, strict=True) if is_gone]
         bucket.delete(entry.key for entry in late)
     return sum(entry.bytes for entry in useless)
+
+
+def _delete(bucket: Bucket, part: Entry) -> bool:
+    """Remove a part, unless an upload has sent it again since it was listed: its manifest may come any moment."""
+    there = bucket.head(part.key)
+    if there is not None and _time(there) > _time(part):
+        return False
+    bucket.delete([part.key])
+    return True
+
+
+def _manifests(bucket: Bucket, prefix: str) -> list[Entry]:
+    """Other things that somebody put there are none of ours."""
+    return [entry for entry in bucket.find(prefix) if number_of(entry.key) and entry.key.count("/") > _LEAST_DEPTH]
 
 
 def _manifest(bucket: Bucket, entry: Entry) -> Manifest | None:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,8 @@ def runs_of(home: Path) -> list[KnownRun]:
     found = []
     for path in sorted((home / "runs").glob("[!.]*/[!.]*/")):
         with _alone(path) as is_free:
-            found.append(KnownRun(path.parent.name, path.name, _written_at(path), not is_free, sources_of(path)))
+            written, sources = _written_at(path), sources_of(path)
+            found.append(KnownRun(path.parent.name, path.name, written, not is_free, path.is_symlink(), sources))
     return found
 
 
@@ -48,17 +49,24 @@ def bytes_of(home: Path, runs: Sequence[KnownRun]) -> list[int]:
     return freed
 
 
-def remove_run(home: Path, run: KnownRun) -> bool:
-    """Remove a run's folder and what the index knows of it; returns False where somebody works in it by now."""
+def remove_run(home: Path, run: KnownRun, first: Callable[[], None] | None = None) -> bool:
+    """Remove a run's folder and what the index knows of it; returns False where somebody works in it by now.
+
+    Args:
+        first: what is to be done before, while nobody works in it.
+    """
     path = home / "runs" / run.dag_id / run.name
     with _alone(path) as is_free:
         if not is_free:
             return False
+        if first is not None:
+            first()
         leaving = path.with_name(f"{_LEAVING}{uuid.uuid4().hex}")  # so that a half of one is never seen
         path.rename(leaving)
     for entry in entries_of(home, run):
         entry.unlink(missing_ok=True)
-    shutil.rmtree(leaving)
+    with suppress(FileNotFoundError):  # another prune takes it for a leftover
+        shutil.rmtree(leaving)
     return True
 
 

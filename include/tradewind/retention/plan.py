@@ -23,6 +23,8 @@ class KnownRun:
     """When something of it was last written."""
     is_busy: bool
     """Whether a process of this machine works in it."""
+    is_link: bool = False
+    """Somebody's own name for a run, or for one that was moved elsewhere."""
     sources: frozenset[str] = frozenset()
     """The runs whose results stand in it."""
 
@@ -56,10 +58,11 @@ def plan(runs: Iterable[KnownRun], versions: Mapping[str, Mapping[str, str]], *,
     for dag_id, own in sorted(by_dag.items()):
         own.sort(key=lambda run: (run.written_at, run.name), reverse=True)
         named = versions.get(dag_id, {})
+        newest = [run.name for run in own if not run.is_link][:keep]
         why = {
             run.name: reason
-            for place, run in enumerate(own)
-            if (reason := _reason(run, is_new=place < keep, is_recent=now - run.written_at < idle, named=named))
+            for run in own
+            if (reason := _reason(run, is_new=run.name in newest, is_recent=now - run.written_at < idle, named=named))
         }
         _add_sources(own, why)
         for run in reversed(own):
@@ -72,6 +75,8 @@ def plan(runs: Iterable[KnownRun], versions: Mapping[str, Mapping[str, str]], *,
 
 def _reason(run: KnownRun, *, is_new: bool, is_recent: bool, named: Mapping[str, str]) -> str | None:
     """Why a run stays for its own sake."""
+    if run.is_link:
+        return "a link, and so not ours to remove"
     if is_new:
         return "newest"
     if run.is_busy:

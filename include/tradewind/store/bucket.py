@@ -111,7 +111,9 @@ class Bucket:
         path = self._path(prefix)
         found = self._asked(prefix, lambda: self._found(path))
         start = len(self._root) + 1
-        return sorted((_entry(name[start:], info) for name, info in found.items()), key=lambda entry: entry.key)
+        # A name that ends with a slash is a placeholder: consoles and other programs make such folders.
+        objects = ((name[start:], info) for name, info in found.items() if not name.endswith("/"))
+        return sorted((_entry(key, info) for key, info in objects), key=lambda entry: entry.key)
 
     def head(self, key: str) -> Entry | None:
         """What is told of an object; None where there is none."""
@@ -210,6 +212,9 @@ def _as_user_error(address: str, key: str, error: Exception) -> UserError:
         if isinstance(cause, PermissionError) or "Credential" in name or name == "RefreshError":
             return UserError(f"{place}: refused: {said}; check the credentials, see docs/storage.md")
         cause = cause.__cause__
+    if type(error) is ValueError or type(error).__name__ == "ParamValidationError":
+        said = " ".join(str(error).split())[:300].rstrip(".")
+        return UserError(f"{place}: {said}; check the address, and AWS_ENDPOINT_URL if it is set")
     if isinstance(error, OSError) and error.errno == errno.EINVAL:
         return UserError(f"{place}: refused: {said}; check the address and the region, see docs/storage.md")
     return TemporaryError(f"{place}: {type(error).__name__}: {said}; nothing is lost: try again")

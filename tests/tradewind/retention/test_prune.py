@@ -3,21 +3,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bucket_server import BUCKET, FaultyProxy, keys
+from bucket_server import BUCKET, FaultyProxy, client, keys
 from documents import Cli
 from finished_run import finished_run
 from published import publish_stage, weights
 from tradewind.__main__ import main
+from tradewind.commands import prune
 from tradewind.lease import run_dir_lock
 from tradewind.registry.register import register
 from tradewind.registry.store import Registry
 from tradewind.retention import bucket as retention
-from tradewind.store.mirror import Mirror
+from tradewind.store.bucket import Bucket, Entry
+from tradewind.store.mirror import Mirror, using
 
 Worker = Callable[[str], Mirror]
 
@@ -120,6 +123,21 @@ def test_what_was_written_to_lately_may_be_another_machine_s(tmp_path: Path) -> 
     assert _names(tmp_path) == ["night-2"]
 
 
+def test_links_stay_and_what_they_lead_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2, 3, 4):
+        _night(tmp_path, number)
+    runs, elsewhere = tmp_path / "runs/trade_qa", tmp_path / "elsewhere"
+    (runs / "latest").symlink_to("night-4")
+    (runs / "night-1").rename(elsewhere)
+    (runs / "night-1").symlink_to(elsewhere)
+    for _ in range(2):
+        assert _prune(tmp_path, "--keep", "2", "--idle-hours", "0") == 0
+        assert _names(tmp_path) == ["latest", "night-1", "night-3", "night-4"]
+    assert (elsewhere / "finetune/result.json").is_file()
+    assert "stays  trade_qa/night-1: a link, and so not ours to remove" in capsys.readouterr().out
+    assert sorted(path.name for path in runs.glob(".[!l]*")) == [".results"] * (runs / ".results").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -187,6 +205,68 @@ def test_in_a_bucket_parts_go_a_day_later(
     assert keys(endpoint, "home/removed/") == []
     second.complete(second.root / "runs/trade_qa/night-4")
     assert (second.root / "runs/trade_qa/night-4/finetune/model/w.bin").read_bytes() == weights(0.1, 1)
+
+
+def test_what_others_put_into_the_bucket_is_left_alone(worker: Worker, endpoint: str) -> None:
+    _shared(worker("first"), 1, 2)
+    strange = [
+        "manifests/", "manifests/runs/", "manifests/runs/trade_qa/", "manifests/runs/readme.txt", "manifests/x",
+        "manifests/models/", "manifests/models/00000001.json", "blobs/", "blobs/readme.txt", "removed/", "removed/x",
+    ]  # fmt: skip
+    for key in strange:
+        client(endpoint).put_object(Bucket=BUCKET, Key=f"home/{key}", Body=b"")
+    worker("second")
+    assert _prune(f"s3://{BUCKET}/home", "--keep", "1", "--idle-hours", "0") == 0
+    there = keys(endpoint)
+    assert {f"home/{key}" for key in strange} <= set(there)
+    left = [key.split("/")[4] for key in there if "/manifests/" in key and key.endswith("/finetune/00000001.json")]
+    assert left == ["night-2"]
+
+
+def test_a_run_that_a_task_takes_up_is_not_taken_from_the_bucket(
+    worker: Worker, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = worker("first")
+    _shared(mirror, 1, 2)
+    old = mirror.root / "runs/trade_qa/night-1"
+    listed = retention.shared_bytes
+
+    def meanwhile(*given: object) -> object:
+        held.enter_context(using(old))
+        return listed(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prune, "shared_bytes", meanwhile)
+    with ExitStack() as held:
+        before = keys(endpoint)
+        assert _prune(f"s3://{BUCKET}/home", "--keep", "1", "--idle-hours", "0") == 0
+    assert keys(endpoint) == before
+    assert _names(mirror.root) == ["night-1", "night-2"]
+
+
+def test_a_part_that_is_sent_again_meanwhile_stays(
+    worker: Worker, endpoint: str, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = worker("first")
+    _shared(mirror, 1)
+    mirror.remove("runs/trade_qa/night-1/finetune")
+    client(endpoint).delete_object(Bucket=BUCKET, Key=next(key for key in keys(endpoint) if "/removed/" in key))
+    (part,) = keys(endpoint, "home/blobs/")
+    find = Bucket.find
+
+    def meanwhile(self: Bucket, prefix: str) -> list[Entry]:
+        if prefix == "manifests":
+            time.sleep(1.1)  # S3 tells times in seconds
+            store = client(endpoint)
+            store.put_object(Bucket=BUCKET, Key=part, Body=store.get_object(Bucket=BUCKET, Key=part)["Body"].read())
+        return find(self, prefix)
+
+    monkeypatch.setattr(Bucket, "find", meanwhile)
+    monkeypatch.setattr(retention, "GRACE", timedelta(seconds=-1))
+    assert retention.sweep(mirror.bucket, dry_run=False) == 0
+    assert keys(endpoint, "home/blobs/") == [part]
+    monkeypatch.setattr(Bucket, "find", find)
+    assert retention.sweep(mirror.bucket, dry_run=False) == len(weights(0.1))
+    assert keys(endpoint, "home/blobs/") == []
 
 
 def test_a_bucket_that_is_away_has_nothing_removed(worker: Worker, proxy: FaultyProxy, endpoint: str) -> None:
