@@ -10,6 +10,7 @@ from bucket_server import BUCKET, FaultyProxy, keys
 from published import publish_stage, weights
 from shared_home import Worker
 from tradewind.errors import UserError
+from tradewind_airflow import macros
 
 
 class _Stage:
@@ -36,6 +37,22 @@ def test_a_task_sees_what_others_made_and_leaves_what_it_made(worker: Worker) ->
     _task(first.root, lambda: publish_stage(run, "prepare", {"train.jsonl": b"{}"}))
     there = second.root / "runs/trade_qa/night-1/prepare/train.jsonl"
     assert _task(second.root, there.read_bytes) == b"{}"
+
+
+def test_the_yaml_that_a_run_began_with_is_every_worker_s(
+    worker: Worker, endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tradewind_airflow.pipeline.kept import KeepPipeline
+
+    monkeypatch.setenv("TRADEWIND_HOME", f"s3://{BUCKET}/home")
+    ti = SimpleNamespace(dag_id="mine", run_id="night-1")
+    for name in ("first", "second"):
+        home, run = worker(name).root, Path(macros.run_dir(ti.dag_id, ti.run_id))
+        assert run.is_relative_to(home)
+        KeepPipeline(f"name: {name}\n", tmp_path / "mine.yaml")({"ti": ti})  # type: ignore[typeddict-item]
+        _execute(_Stage(run, home / "models/mine", lambda: None))
+        assert (run / "pipeline.yaml").read_text() == "name: first\n"
+    assert len([key for key in keys(endpoint) if "/pipeline." in key]) == 2
 
 
 def test_a_task_that_could_not_send_fails_and_its_retry_sends(

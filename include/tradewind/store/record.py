@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -64,7 +65,8 @@ class Records:
 
     def lock_file(self, unit: str) -> Path:
         """For being the only one on this machine that moves the unit."""
-        path = self._folder / ".locks" / unit.replace("/", "%")
+        # A name by its hash: DAG, run and stage together may be longer than a file's name.
+        path = self._folder / ".locks" / hashlib.sha256(unit.encode()).hexdigest()
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -75,10 +77,10 @@ class Records:
 
 def identity_here(path: Path) -> str | None:
     """What tells this state of a unit from another, see `Manifest.identity`; None where it is not here."""
-    for name in (RESULT, RECORD):
-        if (path / name).is_file():
-            return sha256_of(path / name)
     try:
+        for name in (RESULT, RECORD):
+            if (path / name).is_file():
+                return sha256_of(path / name)
         return sha256_of(path) if path.is_file() else None
     except FileNotFoundError:
         return None

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tradewind.store.manifest import RECORD, RESULT
 
-_NAME = r"[A-Za-z0-9_-][\w.~+@=-]*"
-_FILES = ("run.json", "config.json", "slack.json", "answer.json")
+_NAME = r"[\w-][\w.~+@=-]*"
+"""As Airflow names DAGs: by the letters of any language."""
+_FILES = ("run.json", "config.json", "slack.json", "answer.json", "pipeline.yaml", "pipeline.json")
 _UNIT = re.compile(
     rf"runs/{_NAME}/{_NAME}/(?:(?!errors$){_NAME}|errors/{_NAME}\.json|\.{_NAME}\.begun)"
     rf"|runs/{_NAME}/\.results/{_NAME}/[0-9a-f]+\.json"

@@ -11,6 +11,7 @@ from bucket_server import BUCKET, FaultyProxy, client, keys
 from published import RUN, litter, publish_stage, tree, weights
 from tradewind.errors import TemporaryError, UserError
 from tradewind.files import write_atomically
+from tradewind.run_dir import run_path
 from tradewind.store import upload
 from tradewind.store.mirror import Mirror
 
@@ -43,6 +44,17 @@ def test_another_worker_has_what_was_published(worker: Worker, proxy: FaultyProx
     second.complete(folder)
     second.refresh("runs/trade_qa")
     assert [path for _, path, _ in proxy.seen[before:] if "blobs" in path or ".json" in path] == []
+
+
+@pytest.mark.parametrize("dag_id", ["무역_qa", "q" * 200, "_x.y-z"], ids=["korean", "long", "signs"])
+def test_a_dag_of_any_name_is_shared(worker: Worker, dag_id: str) -> None:
+    first, run = worker("first"), run_path("", dag_id, f"manual__2026-11-22T00:00:00+00:00 {'r' * 100}")
+    made = publish_stage(first.root / run, "finetune", {"뜻/empty": b"", "weights.bin": weights(0.1)})
+    first.publish_run(made.path)
+    second = worker("second")
+    second.refresh(f"runs/{dag_id}")
+    second.complete(second.root / run / "finetune")
+    assert tree(second.root / run / "finetune") == tree(made.published("finetune"))
 
 
 def test_only_what_is_asked_for_is_fetched(worker: Worker) -> None:
