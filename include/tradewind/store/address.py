@@ -15,6 +15,7 @@ LIMIT_VARIABLE = "TRADEWIND_CACHE_GB"
 MARKER = ".bucket"
 """The file in a cache's folder that holds the address of what it is a cache of."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)")
+_ONE_SLASH = re.compile(r"(s3|s3a|gs|gcs):(?!//)", re.IGNORECASE)
 _DEFAULT_GB = 50.0
 
 
@@ -32,6 +33,8 @@ def home_of(stated: str, cache: Path | None = None) -> Path:
     Raises:
         UserError: the address names no bucket, or holds something secret.
     """
+    if _ONE_SLASH.match(stated):
+        raise UserError(f"{stated}: is no bucket's address; write it as s3://bucket/prefix")
     if not is_address(stated):
         return path_of(stated)
     address = checked_address(stated)

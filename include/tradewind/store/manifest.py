@@ -16,13 +16,18 @@ from tradewind.results import Contract
 
 RESULT, RECORD = "result.json", "version.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NEVER = re.compile("[\\\\\0\ud800-\udfff]")
+
+
+def is_inside(path: str) -> bool:
+    """Whether it leads nowhere out of the folder it is put into, however it is written, and is a text."""
+    parts = PurePosixPath(path).parts
+    clean = path and path == "/".join(parts) and not path.startswith("/") and not {"..", "."} & set(parts)
+    return bool(clean) and not _NEVER.search(path)
 
 
 def _inside(path: str) -> str:
-    """A path that leads out of the folder it is put into is refused, however it is written."""
-    parts = PurePosixPath(path).parts
-    clean = path and path == "/".join(parts) and not path.startswith("/") and not {"..", "."} & set(parts)
-    if not clean or "\\" in path or "\0" in path:
+    if not is_inside(path):
         raise ValueError(f"{path!r} is no path below a folder")
     return path
 
@@ -135,6 +140,9 @@ def read_manifest(text: str, place: str) -> Manifest:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
+        newer = next((fault["input"] for fault in error.errors() if fault["loc"] == ("schema_version",)), None)
+        if isinstance(newer, int) and newer > 1:
+            raise UserError(f"{place}: was written by a newer tradewind (form {newer}); update this one") from error
         where = ".".join(map(str, first["loc"]))
         raise UserError(f"{place}: {where + ': ' if where else ''}{first['msg']}; nothing of it was fetched: "
                         "remove it, and make the stage again") from error  # fmt: skip

@@ -22,7 +22,7 @@ from tradewind.store.address import MARKER
 from tradewind.store.bucket import Bucket, Entry, TakenError, bucket_at, each
 from tradewind.store.checked import manifest_at
 from tradewind.store.download import fetch, write_inline
-from tradewind.store.manifest import Manifest, StoredFile
+from tradewind.store.manifest import Manifest, StoredFile, is_inside
 from tradewind.store.record import Known, Records, identity_here
 from tradewind.store.removal import remove_units
 from tradewind.store.removed_runs import drop_removed_runs
@@ -283,7 +283,8 @@ class Mirror:
             if file.inline is not None:
                 write_inline(file, target)
             elif had.get(file.path) == file.sha256 and _is_here(path / file.path, file):
-                os.link(path / file.path, target)
+                with suppress(FileNotFoundError):  # it went for room
+                    os.link(path / file.path, target)
 
     @contextmanager
     def _alone(self, unit: str) -> Iterator[None]:
@@ -349,7 +350,10 @@ def _files_of(folder: Path) -> dict[str, Path]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise UserError(f"{path}: not a plain file; nothing of it is sent")
         if path.is_file() and not path.name.startswith(".lock"):
-            found[path.relative_to(folder).as_posix()] = path
+            name = path.relative_to(folder).as_posix()
+            if not is_inside(name):
+                raise UserError(f"{str(path)!r}: holds a character that no name in a bucket may; rename the file")
+            found[name] = path
     return found
 
 

@@ -23,10 +23,14 @@ def read_moves(mirror: Mirror, models: Path) -> list[Move]:
     """All moves of a pipeline, the oldest first.
 
     Raises:
-        UserError: one is damaged.
+        UserError: one is damaged, or gone.
         TemporaryError: the bucket does not answer.
     """
     keys = [entry.key for entry in mirror.bucket.find(_folder(models)) if number_of(entry.key)]
+    for number, key in enumerate(keys, 1):
+        if number_of(key) != number:  # the next would get a number that is taken
+            gone = f"{mirror.address}/{_folder(models)}/{number:08d}.json"
+            raise UserError(f"{gone}: is gone, and with it who was champion then; restore it from a copy")
     return each(lambda key: _move(mirror, key), keys)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tradewind.store.address import cache_limit
@@ -41,8 +41,9 @@ def make_room(root: Path, records: Records, needed: int, *, but: str) -> None:
     links: dict[int, tuple[int, int]] = {}  # a file that several units hold takes its room once
     for unit, _ in units:
         for path in _large(root, records, unit):
-            found = path.stat()
-            links[found.st_ino] = (found.st_size, links.get(found.st_ino, (0, 0))[1] + 1)
+            with suppress(FileNotFoundError):  # another task makes room as well
+                found = path.stat()
+                links[found.st_ino] = (found.st_size, links.get(found.st_ino, (0, 0))[1] + 1)
     held = sum(size for size, _ in links.values())
     for unit, _ in units:
         if held + needed <= limit:
@@ -64,9 +65,12 @@ def _evict(root: Path, records: Records, unit: str, links: dict[int, tuple[int, 
         if not is_free or known is None or identity_here(root / unit) != known.manifest.identity:
             return 0
         for path in _large(root, records, unit):
-            found = path.stat()
-            size, count = links[found.st_ino]
-            path.unlink()
+            try:
+                found = path.stat()
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            size, count = links.get(found.st_ino, (found.st_size, 1))  # it may have come since
             links[found.st_ino] = (size, count - 1)
             # Links that no unit knows of, such as a stage's that is being made, keep the room taken.
             freed += size if found.st_nlink == 1 or count == 1 else 0

@@ -69,7 +69,8 @@ def test_a_manifest_that_was_changed_is_refused(worker: Worker, endpoint: str) -
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "Invalid JSON"), ("[]", "should be an object"), ('{"schema_version": 2}', "schema_version"),
+    [("", "Invalid JSON"), ("[]", "should be an object"), ('{"schema_version": 0}', "schema_version"),
+     ('{"schema_version": 2}', r"x.json: was written by a newer tradewind \(form 2\); update this one$"),
      (_manifest("a") [:-1] + ', "more": 1}', "more: Extra inputs")],
 )  # fmt: skip
 def test_a_document_that_is_no_manifest(text: str, words: str) -> None:
@@ -88,6 +89,7 @@ def test_a_path_that_is_a_file_and_a_folder() -> None:
 @pytest.mark.parametrize(
     ("stated", "words"),
     [("s3://", "no bucket's address"), ("s3:///x", "no bucket's address"), ("s3://b/../c", "no bucket's address"),
+     ("s3:/b/x", "write it as s3://bucket/prefix"), ("S3:b", "write it as s3://bucket/prefix"),
      ("s3://AKIA:secret@b/x", "an address holds no key"), ("s3://b/x?key=1", "an address holds no key")],
 )  # fmt: skip
 def test_an_address_that_is_none(stated: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +109,19 @@ def test_two_spellings_of_one_address_have_one_cache(tmp_path: Path, monkeypatch
 def test_a_library_that_is_not_installed_is_named() -> None:
     with pytest.raises(UserError, match=r"its library is not installed|write it as s3://bucket/prefix"):
         Bucket("nosuch://b/x")
+
+
+def test_a_name_that_no_bucket_has_is_no_passing_fault(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = worker("first")
+    with pytest.raises(UserError, match=r"s3://No_Bucket!/home.*Invalid bucket name.*; check the address") as caught:
+        Mirror(here.root, "s3://No_Bucket!/home").refresh("runs/trade_qa")
+    assert not isinstance(caught.value, TemporaryError)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
+    with pytest.raises(
+        UserError, match="Invalid endpoint: minio:9000; check the address, and AWS_ENDPOINT_URL"
+    ) as caught:
+        Mirror(here.root, f"s3://{BUCKET}/other").refresh("runs/trade_qa")
+    assert not isinstance(caught.value, TemporaryError)
 
 
 def test_a_limit_that_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +187,17 @@ def test_a_local_disk_that_is_full(worker: Worker, small_disk: Path) -> None:
     assert {name for name in tree(second.root) if ".locks" not in name} <= set(before)
     assert not (second.root / RUN / "finetune/model/weights.bin").exists()
     assert litter(second.root) == []
+
+
+@pytest.mark.parametrize("name", [b"a\\b", b"\xe9"])
+def test_a_file_whose_name_no_bucket_keeps_is_told(worker: Worker, endpoint: str, name: bytes) -> None:
+    here = worker("first")
+    run = publish_stage(here.root / RUN, "finetune", {"log.jsonl": b"a"})
+    Path(os.fsdecode(os.fsencode(run.published("finetune")) + b"/" + name)).touch()
+    with pytest.raises(UserError, match="holds a character that no name in a bucket may; rename the file") as told:
+        here.publish_run(run.path)
+    str(told.value).encode()
+    assert keys(endpoint) == []
 
 
 def test_what_is_no_plain_file_is_not_sent(worker: Worker, endpoint: str) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from published import publish_stage, weights
 from tradewind.lease import run_dir_lock
+from tradewind.store import room
 from tradewind.store.mirror import Mirror, using
+from tradewind.store.record import Records
 
 Worker = Callable[[str], Mirror]
 NIGHTS = [f"runs/trade_qa/night-{number}" for number in (1, 2, 3)]
@@ -69,6 +72,28 @@ def test_a_file_of_two_units_takes_its_room_once(reader: Mirror) -> None:
     _ask_for(reader, 3)
     assert not linked.exists()
     assert _held(reader) == [2, 3]
+
+
+@pytest.mark.parametrize("change", ["comes", "goes"])
+def test_another_task_fetches_or_makes_room_meanwhile(
+    reader: Mirror, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    _ask_for(reader, 1, 2)
+    monkeypatch.setenv("TRADEWIND_CACHE_GB", "0.0005")
+    first, scan, seen = reader.root / NIGHTS[0] / "finetune/model", room._large, []
+
+    def meanwhile(root: Path, records: Records, unit: str) -> list[Path]:
+        found = scan(root, records, unit)
+        seen.append(unit)
+        if change == "goes" and unit.startswith(NIGHTS[0]):
+            (first / "w.bin").unlink(missing_ok=True)
+        if change == "comes" and seen.count(unit) == 1 and unit.startswith(NIGHTS[0]):
+            return []  # it came a moment later
+        return found
+
+    monkeypatch.setattr(room, "_large", meanwhile)
+    _ask_for(reader, 3)
+    assert (reader.root / NIGHTS[2] / "finetune/model/w.bin").read_bytes() == weights(0.4, 2)
 
 
 def test_no_limit(reader: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:

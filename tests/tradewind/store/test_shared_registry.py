@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bucket_server import FaultyProxy, keys
+from bucket_server import BUCKET, FaultyProxy, client, keys
 from finished_run import finished_run
 from tradewind.errors import TemporaryError, UserError
 from tradewind.registry.promotion import promote, rollback
@@ -149,6 +149,18 @@ def test_a_move_that_was_damaged_stops_the_registry(worker: Worker, endpoint: st
     proxy.spoil("GET", "/moves/", "changed", times=99)
     with pytest.raises(UserError, match=r"moves/trade_qa/00000001.json: the checksum does not match"):
         _registry(worker("second"))
+
+
+def test_a_move_that_is_gone_is_told_and_not_taken_for_another_worker_s(worker: Worker, endpoint: str) -> None:
+    first = worker("first")
+    registry = _night(first, "night-1")
+    _night(first, "night-2", gain=0.5)
+    assert registry.champion_name() == "v2"
+    client(endpoint).delete_object(Bucket=BUCKET, Key="home/moves/trade_qa/00000001.json")
+    with pytest.raises(UserError, match=r"moves/trade_qa/00000001.json: is gone, .*; restore it from a copy") as told:
+        promote(registry, "v1", who="test", why="now", force=True)
+    assert not isinstance(told.value, TemporaryError)
+    assert registry.champion_name() == "v2"
 
 
 def test_a_bucket_that_is_away_moves_nothing(worker: Worker, proxy: FaultyProxy) -> None:
