@@ -32,7 +32,8 @@ class Fault:
     """Of the path."""
     how: str
     """`busy`, `unavailable`, `refused`: an answer; `cut`: the connection ends within the answer; `short`: the answer
-    is whole, but some of the bytes are missing; `changed`: a byte is another; `reset`: before any answer."""
+    is whole, but some of the bytes are missing; `changed`: a byte is another; `reset`: before any answer; `careless`:
+    the server is not told on which condition."""
     times: int
 
 
@@ -83,7 +84,8 @@ def _handler(proxy: FaultyProxy) -> type[BaseHTTPRequestHandler]:
                 self._answer(403 if how == "refused" else 503, {"Content-Type": "application/xml"}, text.encode())
                 return
             connection = http.client.HTTPConnection(str(server.hostname), server.port, timeout=30)
-            connection.request(self.command, self.path, body=body, headers=dict(self.headers.items()))
+            asked = {key: value for key, value in self.headers.items() if (how, key) != ("careless", "If-None-Match")}
+            connection.request(self.command, self.path, body=body, headers=asked)
             answer = connection.getresponse()
             data = answer.read()
             connection.close()

@@ -14,6 +14,7 @@ from tradewind.doctor.subject import Subject
 from tradewind.errors import UserError, without_secret
 
 _SECRET = re.compile(r"TOKEN|KEY|SECRET|PASSWORD|CONN_", re.IGNORECASE)
+_LOGIN = re.compile(r"://[^/@\s]+@")  # of an address
 _SHORTEST = 6  # a shorter value is no secret, and would be cut out of common words
 _LONGEST = 400
 
@@ -73,6 +74,7 @@ def _told(finding: Finding, secrets: Sequence[str]) -> Finding:
 def _clean(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = without_secret(text, secret)
+    text = _LOGIN.sub("://[secret]@", text)
     plain = " ".join(text.split())
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."
 

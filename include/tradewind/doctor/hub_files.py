@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.errors import UserError
+from tradewind.files import path_of
 
 LIMIT = 5.0
 """Seconds that the hub has for one answer."""
@@ -28,11 +29,11 @@ def hub_cache() -> Path:
     """Where stages keep what they download: by `TRADEWIND_MODEL_CACHE` or the hub's own variables."""
     environment = os.environ.get
     if stated := environment("TRADEWIND_MODEL_CACHE"):
-        return Path(stated).expanduser() / "hub"
+        return path_of(stated) / "hub"
     if stated := environment("HF_HUB_CACHE"):
-        return Path(stated).expanduser()
+        return path_of(stated)
     cache = environment("XDG_CACHE_HOME") or "~/.cache"
-    return Path(environment("HF_HOME") or f"{cache}/huggingface").expanduser() / "hub"
+    return path_of(environment("HF_HOME") or f"{cache}/huggingface") / "hub"
 
 
 def cached_folder(name: str, revision: str | None) -> Path | None:

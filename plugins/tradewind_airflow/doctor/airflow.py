@@ -12,6 +12,7 @@ from tradewind.doctor.check import Finding, failure, not_needed, ok, warning
 from tradewind.doctor.child import told_by
 from tradewind.doctor.subject import Subject
 from tradewind.errors import UserError
+from tradewind.files import path_of
 from tradewind_airflow.gpus import POOL_VARIABLE, TASK_VARIABLE, inventory, task_gpus
 
 LIMIT = 60.0
@@ -79,7 +80,7 @@ def _state(subject: Subject) -> Finding | dict[str, Any]:
     except importlib.metadata.PackageNotFoundError:
         return not_needed("Airflow is not installed here")
     environment = _environment()
-    home = Path(environment.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    home = path_of(environment.get("AIRFLOW_HOME") or "~/airflow")
     if not home.is_dir():  # to ask Airflow would make it
         return not_needed(f"no home of Airflow at {home}; make run makes one")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,36 @@ def test_a_disk_with_less_room_than_a_run_leaves_is_a_failure(doctor: Doctor, tm
     assert "0.0 GB free; a run leaves 0.1 GB" in told.words("disk")
 
 
+_PROGRAM = """
+import os
+from tradewind.doctor.checks import CHECKS
+from tradewind.doctor.examine import examine
+from tradewind.doctor.subject import Subject
+from tradewind.recipes import resolve
+os.setuid(4242)
+subject = Subject(resolve("gemma-2-2b-it", "embedded:en"))
+for name, found in examine(subject, [check for check in CHECKS if check.name in ("disk", "model cache")]).items():
+    print(name, found.outcome, found.found, found.to_do, sep="|")
+"""
+
+
+@needs_root
+def test_a_user_without_a_home_or_rights_is_told_what_to_name(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "HF_HUB_OFFLINE": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    (tmp_path / "closed").mkdir(mode=0o700)
+    for stated in ({}, {"TRADEWIND_HOME": f"{tmp_path}/closed/home", "HF_HOME": f"{tmp_path}/closed/cache"}):
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM], env=environment | stated, cwd="/", capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        for line in done.stdout.splitlines():
+            assert line.split("|")[1] == "failure", line
+            words = "cannot be reached (Permission denied)" if stated else "is no path: Could not determine home"
+            assert words in line
+        assert len(done.stdout.splitlines()) == 2
+
+
 def test_a_home_that_is_a_file_is_told(doctor: Doctor, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     told = doctor("tiny", "disk", TRADEWIND_HOME=str(tmp_path / "file" / "home"))
@@ -60,7 +91,7 @@ def test_a_home_that_is_a_file_is_told(doctor: Doctor, tmp_path: Path) -> None:
 
 def test_a_disk_of_another_machine_s_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounts = tmp_path / "mounts"
-    shared = tmp_path / "with blank"
+    shared = tmp_path / "with blank 한글"
     shared.mkdir()
     told = str(shared).replace(" ", "\\040")
     mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/export {told} nfs4 rw 0 0\n", encoding="utf-8")

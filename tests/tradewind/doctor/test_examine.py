@@ -47,6 +47,11 @@ def test_what_hangs_or_breaks_leaves_the_others_their_findings(monkeypatch: pyte
     assert not fails({"works": found["works"]})
 
 
+def test_a_login_in_an_address_is_not_shown() -> None:
+    found = examine(SUBJECT, [Check("asks", lambda _: ok("https://me:marker@hub.example.com/x answers"))])
+    assert found["asks"].found == "https://[secret]@hub.example.com/x answers"
+
+
 def test_what_only_the_image_holds_is_not_needed_here(monkeypatch: pytest.MonkeyPatch) -> None:
     def look(_: Subject) -> Finding:
         import no_such_library  # type: ignore[import-not-found]  # noqa: F401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradewind.doctor.check import Check
-from tradewind.doctor.checks import clock, disk, four_bits, gpu, hub, packages, recipe, servers, torch
+from tradewind.doctor.checks import bucket, clock, disk, four_bits, gpu, hub, packages, recipe, servers, torch
 
 CHECKS = (
     Check("python", packages.look_at_python),
@@ -16,6 +16,7 @@ CHECKS = (
     Check("torch", torch.look_at_torch, torch.LIMIT + 5),
     Check("bitsandbytes", four_bits.look_at_bitsandbytes, four_bits.LIMIT + 5),
     Check("disk", disk.look_at_home),
+    Check("bucket", bucket.look_at_bucket, bucket.LIMIT),
     Check("model cache", disk.look_at_model_cache),
     Check("hub token", hub.look_at_token),
     Check("model", hub.look_at_model),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import replace
@@ -14,21 +15,24 @@ from tradewind.doctor.check import Finding, Outcome, failure, not_needed, ok, wa
 from tradewind.doctor.hub_files import cached_folder, has_weights, hub_cache
 from tradewind.doctor.subject import Subject
 from tradewind.errors import UserError
+from tradewind.files import path_of
 from tradewind.models.needs import disk_need
+from tradewind.store.address import cache_folder, is_address
 
 _REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "fuse.s3", "fuse.gcs", "lustre", "ceph", "glusterfs")
 _MOUNTS = Path("/proc/self/mounts")
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how it writes a blank
 _WRITTEN = 2**20
 _NIGHTS = 3
 _HUB_NUMBER = 2  # bytes: hubs keep models in half precision
 
 
 def home() -> Path:
-    """`TRADEWIND_HOME`; without it what `make run` uses, if it is there, else what Airflow's side does."""
+    """`TRADEWIND_HOME`, or a bucket's cache; without it what `make run` uses, if it is there, or Airflow."""
     if stated := os.environ.get("TRADEWIND_HOME"):
-        return Path(stated).expanduser()
+        return cache_folder() if is_address(stated) else path_of(stated)
     local = Path(".tradewind").resolve()
-    return local if local.is_dir() else Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "tradewind"
+    return local if local.is_dir() else path_of(os.environ.get("AIRFLOW_HOME") or "~/airflow") / "tradewind"
 
 
 def look_at_home(subject: Subject) -> Finding:
@@ -58,7 +62,12 @@ def look_at_model_cache(subject: Subject) -> Finding:
 
 
 def _look(folder: Path, need: int | None, what: str) -> Finding:
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    try:
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    except OSError as error:
+        return failure(
+            f"{folder}: {_words('cannot be reached', error)}", "give its owner rights, or name another folder"
+        )
     if not there.is_dir():
         return failure(f"{there}: is no folder", f"move it away, or name another folder than {folder}")
     faults = _tried(there)
@@ -137,7 +146,7 @@ def _remote(there: Path) -> str:
     place, kind = Path("/"), ""
     for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines() if _MOUNTS.exists() else ():
         _, point, found, *_ = line.split(" ")
-        mounted = Path(point.encode().decode("unicode_escape"))
+        mounted = Path(_OCTAL.sub(lambda found: chr(int(found[1], 8)), point))
         if there.resolve().is_relative_to(mounted) and mounted.is_relative_to(place):
             place, kind = mounted, found
     return kind if kind.startswith(_REMOTE) else ""
