@@ -27,6 +27,7 @@ from tries import wait_for
 
 TINY = REPOSITORY / "include" / "tradewind" / "models" / "tiny-gemma2"
 LIMIT = 16
+GATE = "loading"
 QUESTIONS = tuple(f"What is {what}?" for what in ("a harbour", "bread", "rain", "the sea", "a letter", "a lamp",
                   "winter", "a road", "milk", "a song", "a garden", "the moon"))  # fmt: skip
 Answers = Sequence[str]
@@ -168,6 +169,8 @@ if how == "sleeps":
     subprocess.Popen([sys.executable, "-c", child], start_new_session=True)
     print("loading", flush=True)
     time.sleep(600)
+while os.path.exists("{gate}"):
+    time.sleep(0.05)
 answers = json.loads(how)
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -202,14 +205,14 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(options["--port"])), Handler).
 
 
 def with_vllm(folder: Path, does: str) -> Mapping[str, str]:
-    """Environment variables that put such a program on PATH.
+    """Environment variables that put such a program on PATH; it is not healthy while there is a `GATE` in the folder.
 
     Args:
         does: `dies`, `sleeps`, or as JSON the answer to each question.
     """
     program = folder / "bin" / "vllm"
     program.parent.mkdir(exist_ok=True)
-    program.write_text(VLLM.format(python=sys.executable, limit=LIMIT), encoding="utf-8")
+    program.write_text(VLLM.format(python=sys.executable, limit=LIMIT, gate=folder / GATE), encoding="utf-8")
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     return {"PATH": path, "FAKE_VLLM": does, "VLLM_API_KEY": "sk-secret-of-the-test"}

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from tradewind.config.serve import ServeConfig
 from tradewind.errors import UserError
+from tradewind.files import path_of
+from tradewind.store.address import checked_address, is_address
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -17,14 +19,18 @@ def run(arguments: argparse.Namespace) -> None:
     from tradewind.serving.target import find_target
 
     config = _config(arguments)
+    if is_address(arguments.target):
+        address = checked_address(arguments.target)
+        raise UserError(f"{address}: a server reads its model from a disk; name a folder, see docs/serving.md")
+    target_path = path_of(arguments.target)
     if config.check is None and arguments.hand_over:
         raise UserError("--hand-over: is for --check; without it the server that is started gets the alias by itself")
     if arguments.follow:
         if arguments.version or config.check:
             raise UserError("--follow: follows the champion; leave out --version and --check")
-        follow(arguments.target, config, arguments.name)
+        follow(target_path, config, arguments.name)
         return
-    target = find_target(arguments.target, arguments.version, arguments.name)
+    target = find_target(target_path, arguments.version, arguments.name)
     if config.check is not None:
         check(target, config.check, config, hand_over=arguments.hand_over)
     else:

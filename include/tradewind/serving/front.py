@@ -18,7 +18,7 @@ from tradewind.errors import UserError
 from tradewind.serving.engines import LOOPBACK
 
 _CHUNK = 1 << 16
-_HEAD_LIMIT = 5.0
+_REQUEST_LIMIT = 5.0
 _BODY = b'{"error": {"message": "the model is being checked; try again", "type": "unavailable"}}'
 _UNAVAILABLE = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 2\r\nConnection: close\r\n"
@@ -119,11 +119,15 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer 503, after the request's head: an answer before it may be lost."""
-    async with asyncio.timeout(_HEAD_LIMIT):
+    """Answer 503, after the request's head: an answer before it may be lost, and so may one whose body is not read."""
+    async with asyncio.timeout(_REQUEST_LIMIT):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(_UNAVAILABLE)
         await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+        while await reader.read(_CHUNK):
+            pass
 
 
 def _why(error: OSError | ValueError) -> str:

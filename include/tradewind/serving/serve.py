@@ -7,15 +7,16 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tradewind.config.serve import ServeConfig
 from tradewind.errors import UserError
-from tradewind.registry.serving import ServingMove
+from tradewind.faults import told_to_user
+from tradewind.registry.serving import ServingMove, served_now
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CONFIG, RECORD
 from tradewind.serving.engine_process import EngineProcess
@@ -94,17 +95,27 @@ class _Service:
 
     def __init__(self, config: ServeConfig, front: Front) -> None:
         self._config, self._front = config, front
-        self._url = config.url or f"http://{config.host}:{front.port}/v1"
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        self._url = config.url or f"http://{host}:{front.port}/v1"
         self._live: Live | None = None
         self._refused: str | None = None
         self._told: str | None = None
 
     def take(self, target: Target) -> None:
         """Start it, check it, and hand over; the one before, if any, is ended then."""
-        live = self._started(target)
+        self._hand_over(self._started(target))
+
+    def _hand_over(self, live: Live, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        target = live.target
         try:
+            if not is_wanted():
+                log.info("%s is champion no more, and is not handed over to", target.version)
+                live.held.close()
+                return
             note(target, live.move)
         except BaseException:
+            if _has_alias(live):  # stopped after it was noted
+                self._note(target, live.move.then("stop", "ended"))
             live.held.close()
             raise
         before, self._live = self._live, live
@@ -137,11 +148,13 @@ class _Service:
             target = of_version(registry, registry.version(str(champion)), name)
             if self._config.gpus:
                 self._put_down(live)
-            self.take(target)
-        except UserError as error:
+            # While it was started and checked, somebody may have taken it back; whoever else is served meanwhile.
+            self._hand_over(self._started(target), lambda: not self._live or registry.champion_name() == champion)
+        except (UserError, OSError) as error:
+            told = told_to_user(error, Path(tempfile.gettempdir())) or error
             self._refused = champion
-            self._note(live.target, _refusal(live, str(champion), str(error)))
-            log.error("%s is not served: %s", champion, error)  # noqa: TRY400 - the one line says it
+            self._note(live.target, _refusal(live, str(champion), str(told)))
+            log.error("%s is not served: %s", champion, told)  # noqa: TRY400 - the one line says it
             if self._live is None:
                 self.take(live.target)
 
@@ -211,6 +224,14 @@ def note(target: Target, move: ServingMove) -> None:
         return
     with target.registry.changing("serve") as change:
         change.serve(move)
+
+
+def _has_alias(live: Live) -> bool:
+    registry = live.target.registry
+    with suppress(UserError, OSError):
+        now = None if registry is None else served_now(registry.serving())
+        return now is not None and now.server == live.move.server
+    return False
 
 
 def _refusal(live: Live, version: str, why: str) -> ServingMove:

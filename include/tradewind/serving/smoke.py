@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewind.config.serve import ServeConfig
 from tradewind.errors import UserError, without_secret
+from tradewind.serving.engines import API_KEY
 from tradewind.serving.questions import SmokeQuestion, SmokeSet
 from tradewind.serving.target import Target
 
@@ -73,6 +74,8 @@ def smoke_test(url: str, target: Target, *, must: int, timeout: float, key: str 
     """
     import openai
 
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise SmokeTestError(f"{API_KEY}: holds white space or other signs than ASCII's; set it to the key alone")
     # Proxies of the environment are for other hosts than this one's servers; no second try hides a fault.
     with openai.OpenAI(
         base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=0,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tradewind.errors import UserError
+from tradewind.files import path_of
 from tradewind.registry.store import Registry, models_path
 from tradewind.registry.version import RECORD, Version
 from tradewind.results import Artifact, StageResult
@@ -45,7 +46,7 @@ def find_target(path: Path, version: str | None = None, name: str | None = None)
     Raises:
         UserError: there is no model there, it was not evaluated, or its files are not those that were.
     """
-    path = path.expanduser().resolve()  # `champion` is a link
+    path = path_of(str(path)).resolve()  # `champion` is a link
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; name a run, a version, or a pipeline's models")
     if version is not None and not (path / "versions").is_dir():
