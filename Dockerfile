@@ -30,7 +30,7 @@ COPY pyproject.toml /
 RUN python -c "import tomllib; \
 project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; extras = project['optional-dependencies']; \
 print(*project['dependencies'], *extras['train'], *extras['serve'], sep='\n', file=open('/trainer.txt', 'w')); \
-airflow = [*extras['airflow'], *extras['production'], *extras['kubernetes']]; \
+airflow = [item for name in ('airflow', 'production', 'kubernetes', 's3', 'gcs') for item in extras[name]]; \
 print(*project['dependencies'], *airflow, sep='\n', file=open('/airflow.txt', 'w'))"
 
 FROM python AS wheel
@@ -98,14 +98,15 @@ RUN if ! id airflow >/dev/null 2>&1; then \
     fi
 ENV AIRFLOW_HOME=/opt/airflow PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 USER 50000:0
-# A cache of its own: pip refuses one that another user owns.
+# A cache of its own: pip refuses one that another user owns. What opens buckets is pinned among the tests' packages.
 RUN --mount=type=secret,id=pip-conf,target=/etc/pip.conf,mode=0444 \
     --mount=type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-certificates.crt,mode=0444 \
     --mount=type=cache,id=pip-airflow,target=/var/cache/pip,uid=50000,gid=0 \
     --mount=type=bind,from=pins,target=/mnt/pins \
     --mount=type=bind,from=names,source=/airflow.txt,target=/mnt/airflow.txt \
+    --mount=type=bind,source=requirements-dev.txt,target=/mnt/requirements-dev.txt \
     pip --cache-dir /var/cache/pip install --find-links /mnt/pins --constraint /mnt/pins/requirements.txt \
-      --requirement /mnt/airflow.txt
+      --constraint /mnt/requirements-dev.txt --requirement /mnt/airflow.txt
 RUN --mount=type=bind,from=wheel,source=/dist,target=/mnt/dist \
     pip install --no-index --no-deps --no-cache-dir /mnt/dist/*.whl
 # As in Airflow's image, whatever the base; and a name for a uid that /etc/passwd lacks.

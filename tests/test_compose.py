@@ -22,11 +22,17 @@ REQUIRED = (
 SERVICES = {"postgres", "redis", "volumes-init", "airflow-init", "api-server", "scheduler", "dag-processor",
             "triggerer", "worker", "worker-cpu", "docker-proxy"}  # fmt: skip
 WORKERS = {"worker", "worker-cpu"}
-_OPTIONAL = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "VLLM_API_KEY")
+# Of a home in a bucket, for those that open it and nobody else.
+OF_BUCKET = (
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
+    "AWS_MAX_ATTEMPTS", "GOOGLE_APPLICATION_CREDENTIALS",
+)  # fmt: skip
+OPENERS = {*WORKERS, "api-server", "dag-processor"}
+_OPTIONAL = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "VLLM_API_KEY", "TRADEWIND_CACHE_GB", *OF_BUCKET)
 _DOCKER_COMPOSE = shutil.which("docker-compose")
 
 
-def _config(folder: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
+def _config(folder: Path, *options: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
     """`docker-compose config` with every required variable set, but for the changes."""
     if _DOCKER_COMPOSE is None:
         pytest.skip("docker-compose is not installed")
@@ -38,7 +44,8 @@ def _config(folder: Path, **changes: str | None) -> subprocess.CompletedProcess[
     for name in _OPTIONAL:
         environment.pop(name, None)
     return subprocess.run(
-        [_DOCKER_COMPOSE, "--env-file", folder / "settings", "-f", REPOSITORY / "docker-compose.yaml", "config"],
+        [_DOCKER_COMPOSE, "--env-file", folder / "settings", "-f", REPOSITORY / "docker-compose.yaml", *options,
+         "config"],
         env=environment, cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -68,6 +75,15 @@ def test_a_missing_setting_is_named(tmp_path: Path, name: str, value: str | None
     done = _config(tmp_path, **{name: value})
     assert done.returncode != 0
     assert f"set {name} in .env" in done.stderr
+
+
+def test_all_of_it_is_the_profile_celery(tmp_path: Path) -> None:
+    """Somebody who asks for it by that name gets the same services, with the same settings."""
+    plain, named = _config(tmp_path), _config(tmp_path, "--profile", "celery")
+    assert (named.returncode, named.stdout) == (0, plain.stdout)
+    assert yaml.safe_load(named.stdout)["services"]["scheduler"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == (
+        "CeleryExecutor"
+    )
 
 
 def test_a_served_model_is_a_profile_apart_from_all_else(services: dict[str, Any], tmp_path: Path) -> None:
@@ -138,6 +154,48 @@ def test_the_pages_read_what_the_workers_write(services: dict[str, Any]) -> None
     }  # fmt: skip
     homes = {services[name]["environment"]["TRADEWIND_HOME"] for name in modes if name != "volumes-init"}
     assert homes == {"/runs"}
+
+
+def test_a_home_in_a_bucket_has_one_local_folder_that_the_stages_may_mount(tmp_path: Path) -> None:
+    stated = dict.fromkeys(OF_BUCKET, "x7") | {
+        "TRADEWIND_CACHE_GB": "9",
+        "TRADEWIND_GOOGLE_CREDENTIALS": "/srv/key.json",
+    }
+    services = _resolved(tmp_path, TRADEWIND_HOME="s3://b/tradewind", **stated)
+    for name in OPENERS:
+        found = services[name]["environment"]
+        assert (found["TRADEWIND_HOME"], found["TRADEWIND_CACHE"], found["TRADEWIND_CACHE_GB"]) == (
+            "s3://b/tradewind", "/cache", "9",
+        ), name  # fmt: skip
+        assert {variable: found[variable] for variable in OF_BUCKET} == dict.fromkeys(OF_BUCKET, "x7"), name
+        mounted = list(map(str, services[name]["volumes"]))
+        assert {"cache:/cache:rw", "/srv/key.json:/google.json:ro"} <= set(mounted), name
+    others = {name for name, one in services.items() if "x7" in str(one.get("environment"))} - OPENERS
+    assert others == set()
+    assert "cache:/cache:rw" in services["volumes-init"]["volumes"]
+    assert "/cache" in services["volumes-init"]["command"]
+    for name in WORKERS:
+        assert "/cache" in services[name]["environment"]["TRADEWIND_MOUNT_ROOTS"].split(":")
+    text = _config(tmp_path).stdout
+    volume = yaml.safe_load(text)["volumes"]["cache"]["name"]
+    (allowed,) = [flag for flag in services["docker-proxy"]["command"] if flag.startswith("-allowbindmountfrom=")]
+    assert f"/var/lib/docker/volumes/{volume}/_data" in allowed.partition("=")[2].split(",")
+
+
+def test_without_a_bucket_no_key_is_stated(services: dict[str, Any]) -> None:
+    for name in OPENERS:
+        assert not [services[name]["environment"][variable] for variable in OF_BUCKET
+                    if services[name]["environment"][variable] is not None], name  # fmt: skip
+
+
+@pytest.mark.parametrize(("stated", "folder"), [(None, REPOSITORY / "pipelines"), ("/srv/yaml", Path("/srv/yaml"))])
+def test_pipelines_as_yaml_are_read_where_dags_are(tmp_path: Path, stated: str | None, folder: Path) -> None:
+    services = _resolved(tmp_path, TRADEWIND_PIPELINES=stated)
+    readers = {
+        name for name, one in services.items() if f"{folder}:/pipelines:ro" in map(str, one.get("volumes") or ())
+    }  # fmt: skip
+    assert readers == {*WORKERS, "dag-processor"}
+    assert {services[name]["environment"]["TRADEWIND_PIPELINES"] for name in readers} == {"/pipelines"}
 
 
 def test_the_proxy_lets_through_what_the_operator_asks_for(services: dict[str, Any]) -> None:
