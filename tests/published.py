@@ -15,8 +15,9 @@ RUN = "runs/trade_qa/night-1"
 
 
 def publish_stage(
-    run: Path, stage: Stage, files: Mapping[str, bytes], *, task_id: str | None = None, **more: Any
-) -> RunDir:
+    run: Path, stage: Stage, files: Mapping[str, bytes], *, task_id: str | None = None,
+    started_at: str = "2026-11-23T02:00:00+00:00", **more: Any,
+) -> RunDir:  # fmt: skip
     """Publish `files` as a stage of a run."""
     run_dir = RunDir(run)
     work = run_dir.open_work(stage, "work")
@@ -24,7 +25,7 @@ def publish_stage(
         (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_bytes(data)
     result = StageResult(
-        stage=stage, job_id="trade_qa/night", task_id=task_id or f"{stage}/1", started_at="2026-11-23T02:00:00+00:00",
+        stage=stage, job_id="trade_qa/night", task_id=task_id or f"{stage}/1", started_at=started_at,
         seconds=1.0, seed=42, config={}, versions={}, **more,
     )  # fmt: skip
     run_dir.publish(stage, work, result)

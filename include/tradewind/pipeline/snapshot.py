@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from tradewind.errors import UserError
 from tradewind.files import write_atomically
 from tradewind.pipeline.git import commit_of
 from tradewind.results import Contract
+from tradewind.store.mirror import mirror_of
 
 _YAML, _RECORD = "pipeline.yaml", "pipeline.json"
 
@@ -37,22 +39,33 @@ def keep(run_dir: Path, text: str, source: Path) -> str:
         source: the file that `text` was read from.
 
     Raises:
-        UserError: what was kept is damaged.
+        UserError: what was kept is damaged, or the home's bucket refuses.
+        TemporaryError: the bucket does not answer.
     """
-    kept = run_dir / _YAML
-    if not kept.exists():
-        run_dir.mkdir(parents=True, exist_ok=True)
-        beside = run_dir / f".{_YAML}.{uuid.uuid4().hex}"
-        write_atomically(beside, text)
-        # Of two tasks that start together the first one's counts, for both.
-        with suppress(FileExistsError):
-            os.link(beside, kept)
-        beside.unlink()
-    if not (run_dir / _RECORD).exists():
-        found = kept.read_bytes().decode()  # as it is, ends of lines included
-        record = Snapshot(file=source.name, sha256=digest(found), commit=commit_of(source, found))
-        write_atomically(run_dir / _RECORD, record.model_dump_json(indent=1))
+    kept, record = run_dir / _YAML, run_dir / _RECORD
+    _agree(kept, lambda: text)
+    _agree(record, lambda: _record(kept.read_bytes().decode(), source))  # as it is, ends of lines included
     return read(run_dir)
+
+
+def _agree(path: Path, text: Callable[[], str]) -> None:
+    """Of two tasks that start together the first one's text counts for both, on whichever workers they are."""
+    mirror = mirror_of(path.absolute())
+    if mirror is not None:
+        mirror.agree(path.absolute(), text)
+        return
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    write_atomically(beside, text())
+    with suppress(FileExistsError):
+        os.link(beside, path)
+    beside.unlink()
+
+
+def _record(text: str, source: Path) -> str:
+    return Snapshot(file=source.name, sha256=digest(text), commit=commit_of(source, text)).model_dump_json(indent=1)
 
 
 def read(run_dir: Path) -> str:

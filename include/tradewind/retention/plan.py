@@ -10,6 +10,8 @@ from pathlib import Path
 from tradewind.errors import UserError
 from tradewind.registry.store import Registry
 from tradewind.results import read_result
+from tradewind.store.manifest import RESULT
+from tradewind.store.units import folders_of_run
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def sources_of(run: Path) -> frozenset[str]:
     Raises:
         UserError: a result cannot be read, so that nobody knows what it refers to.
     """
-    results = [read_result(path) for path in run.glob("[!.]*/result.json")]
+    results = [read_result(path / RESULT) for path in folders_of_run(run) if path.parent == run]
     return frozenset(result.source_run for result in results if result.source_run)
 
 

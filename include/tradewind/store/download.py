@@ -33,7 +33,7 @@ def fetch(bucket: Bucket, file: StoredFile, target: Path) -> None:
             out.flush()
             os.fsync(out.fileno())
         _check(bucket, file, target, digest.hexdigest())
-        os.utime(beside, ns=(file.mtime_ns, file.mtime_ns))
+        _finish(beside, file)
         beside.replace(target)
     except OSError as error:
         beside.unlink(missing_ok=True)
@@ -52,13 +52,20 @@ def _check(bucket: Bucket, file: StoredFile, target: Path, sha256: str) -> None:
         )
 
 
+def _finish(path: Path, file: StoredFile) -> None:
+    if file.executable:  # whoever may read it may start it, as where it was made
+        mode = path.stat().st_mode
+        path.chmod(mode | (mode & 0o444) >> 2)
+    os.utime(path, ns=(file.mtime_ns, file.mtime_ns))
+
+
 def write_inline(file: StoredFile, target: Path) -> None:
     """Put a small file, which came with the manifest, at `target`; ValueError where it is damaged."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         beside.write_bytes(file.content())
-        os.utime(beside, ns=(file.mtime_ns, file.mtime_ns))
+        _finish(beside, file)
         beside.replace(target)
     except BaseException:
         beside.unlink(missing_ok=True)

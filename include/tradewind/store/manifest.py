@@ -6,7 +6,7 @@ import base64
 import builtins
 import hashlib
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ValidationError, model_validator
@@ -15,19 +15,17 @@ from tradewind.errors import UserError
 from tradewind.results import Contract
 
 RESULT, RECORD = "result.json", "version.json"
+TASKS = "tasks"
+"""The folder of a run whose folders are what tasks of anyone's image have left."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NEVER = re.compile("[\\\\\0\ud800-\udfff]")
 
 
-def is_inside(path: str) -> bool:
-    """Whether it leads nowhere out of the folder it is put into, however it is written, and is a text."""
+def inside(path: str) -> str:
+    """A path that leads out of the folder it is put into is refused, however it is written, and what is no text."""
     parts = PurePosixPath(path).parts
     clean = path and path == "/".join(parts) and not path.startswith("/") and not {"..", "."} & set(parts)
-    return bool(clean) and not _NEVER.search(path)
-
-
-def _inside(path: str) -> str:
-    if not is_inside(path):
+    if not clean or _NEVER.search(path):
         raise ValueError(f"{path!r} is no path below a folder")
     return path
 
@@ -38,7 +36,7 @@ def _digest(text: str) -> str:
     return text
 
 
-Inside = Annotated[str, AfterValidator(_inside)]
+Inside = Annotated[str, AfterValidator(inside)]
 Digest = Annotated[str, AfterValidator(_digest)]
 
 
@@ -65,6 +63,7 @@ class StoredFile(Contract):
     inline: str | None = None
     """A small file's bytes, as base64."""
     parts: tuple[Part, ...] = ()
+    executable: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> StoredFile:
@@ -96,6 +95,14 @@ class Manifest(Contract):
     id: str
     """Of two manifests with equal files each has its own."""
     files: tuple[StoredFile, ...]
+    mark: StoredFile | None = None
+    """Of a task's folder, which holds whatever its image has left: the file beside it, see `mark_of`."""
+
+    @model_validator(mode="after")
+    def _marked(self) -> Manifest:
+        if (self.mark is not None) != is_task(self.unit) or (self.mark is not None and self.mark.inline is None):
+            raise ValueError("a task's folder has a mark with its bytes, and nothing else has one")
+        return self
 
     @model_validator(mode="after")
     def _once(self) -> Manifest:
@@ -112,13 +119,35 @@ class Manifest(Contract):
     @property
     def identity(self) -> str:
         """The hash of the file that tells one state of the unit from another."""
-        names = {file.path: file.sha256 for file in self.files}
-        return next((names[name] for name in (RESULT, RECORD) if name in names), self.files[0].sha256)
+        return self._told_by.sha256
+
+    @property
+    def says(self) -> builtins.bytes:
+        """The bytes of that file, where they stand in the manifest."""
+        return self._told_by.content() if self._told_by.inline is not None else b""
+
+    @property
+    def _told_by(self) -> StoredFile:
+        if self.mark is not None:
+            return self.mark
+        names = {file.path: file for file in self.files}
+        return next((names[name] for name in (RESULT, RECORD) if name in names), self.files[0])
 
     @property
     def large(self) -> tuple[StoredFile, ...]:
         """The files that are fetched when they are asked for."""
         return tuple(file for file in self.files if file.inline is None)
+
+
+def is_task(unit: str) -> bool:
+    """Whether it is the folder of a task of anyone's image."""
+    parts = unit.split("/")
+    return len(parts) == 5 and parts[3] == TASKS
+
+
+def mark_of(folder: Path) -> Path:
+    """The file beside a task's folder that tells which try has made it; written when the folder is whole."""
+    return folder.with_name(f".{folder.name}.made")
 
 
 def sealed(text: str) -> bytes:

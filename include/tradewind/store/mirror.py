@@ -17,17 +17,19 @@ from functools import cache
 from pathlib import Path
 
 from tradewind.errors import TemporaryError, UserError
-from tradewind.results import read_result
+from tradewind.files import write_atomically
 from tradewind.store.address import MARKER
 from tradewind.store.bucket import Bucket, Entry, TakenError, bucket_at, each
 from tradewind.store.checked import manifest_at
+from tradewind.store.contents import files_of, is_here, place_in, sources_of
 from tradewind.store.download import fetch, write_inline
-from tradewind.store.manifest import Manifest, StoredFile, is_inside
+from tradewind.store.manifest import Manifest, StoredFile, is_task, mark_of
 from tradewind.store.record import Known, Records, identity_here
 from tradewind.store.removal import remove_units
 from tradewind.store.removed_runs import drop_removed_runs
 from tradewind.store.room import in_use, make_room
-from tradewind.store.units import is_unit, is_whole_folder, unit_of, units_of_run
+from tradewind.store.superseded import is_superseded
+from tradewind.store.units import is_unit, unit_of, units_of_run
 from tradewind.store.upload import Upload, live_parts, manifest_key, newest_number, number_of
 
 log = logging.getLogger("tradewind")
@@ -134,12 +136,38 @@ class Mirror:
         """
         upload = Upload(self.bucket, unit, self._trusted(sources))
         try:
-            made = upload.publish(_files_of(folder), is_folder=True, first=True)
+            made = upload.publish(files_of(folder), is_folder=True, first=True)
         except TakenError as error:
             raise TemporaryError(f"{self.address}/{unit}: another worker was first; try again") from error
         known = Known(number=made.number, tag=made.tag, manifest=made.manifest)
         self.records.put(unit, known)
         return known
+
+    def agree(self, path: Path, text: Callable[[], str]) -> None:
+        """Have a small file of a run here that is the same on all workers: this text, or one that was there first.
+
+        Raises:
+            UserError, TemporaryError: as `refresh`.
+        """
+        unit = path.relative_to(self.root).as_posix()
+        for _ in range(_AGAIN):
+            if path.exists() and self.records.get(unit) is not None:
+                return
+            self.refresh(unit)
+            with self._alone(unit):
+                if path.exists() and self.records.get(unit) is not None:
+                    return
+                if not path.exists():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    write_atomically(path, text())
+                try:
+                    made = Upload(self.bucket, unit).publish({path.name: path}, is_folder=False, first=True)
+                except TakenError:
+                    path.unlink()
+                else:
+                    self.records.put(unit, Known(number=made.number, tag=made.tag, manifest=made.manifest))
+                    return
+        raise TemporaryError(f"{self.address}/{unit}: another worker was first; try again")
 
     def withdraw(self, path: Path) -> None:
         """Note that what stood at `path` is taken back; `publish_run` tells the bucket."""
@@ -163,7 +191,7 @@ class Mirror:
         known = self.records.get(unit) if unit else None
         if unit is None or known is None or known.withdrawn:
             return []
-        return [file for file in known.manifest.large if not _is_here(self.root / unit / file.path, file)]
+        return [file for file in known.manifest.large if not is_here(self.root / unit / file.path, file)]
 
     def _complete(self, unit: str, path: Path, without: Collection[str]) -> None:
         known = self.records.get(unit)
@@ -178,7 +206,7 @@ class Mirror:
             for file in known.manifest.large
             if file.path.partition("/")[0] not in without
             and (not wanted or file.path == wanted or file.path.startswith(f"{wanted}/"))
-            and not _is_here(_place(folder, known.manifest, file), file)
+            and not is_here(place_in(folder, known.manifest, file), file)
         ]
         self.records.used(unit)
         if not absent:
@@ -186,23 +214,27 @@ class Mirror:
         with self._alone(unit):
             make_room(self.root, self.records, sum(file.bytes for file in absent), but=unit)
             for file in absent:
-                target = _place(folder, known.manifest, file)
-                if not _is_here(target, file):
+                target = place_in(folder, known.manifest, file)
+                if not is_here(target, file):
                     target.parent.mkdir(parents=True, exist_ok=True)
                     fetch(self.bucket, file, target)
             log.info("%s: %s bytes fetched from %s", unit, f"{sum(file.bytes for file in absent):,}", self.address)
 
     def _send(self, unit: str, path: Path, known: Known | None) -> None:
         is_folder = path.is_dir()
-        files = _files_of(path) if is_folder else {path.name: path}
+        if is_folder and self._gives_way(unit, path):
+            return
+        files = files_of(path, all_of_it=is_task(unit)) if is_folder else {path.name: path}
         # A folder whose small files were written anew, while the large ones are in the bucket only.
         absent = {} if known is None or known.withdrawn else {
             file.path: file for file in known.manifest.large if is_folder and file.path not in files
         }  # fmt: skip
-        upload = Upload(self.bucket, unit, self._trusted([unit, *_sources(path, unit)]) if is_folder else ())
+        upload = Upload(self.bucket, unit, self._trusted([unit, *sources_of(path, unit)]) if is_folder else ())
         for _ in range(_AGAIN):
             try:
-                made = upload.publish(files, is_folder=is_folder, known=absent)
+                made = upload.publish(
+                    files, is_folder=is_folder, known=absent, mark=mark_of(path) if is_task(unit) else None
+                )
             except TakenError:
                 if is_folder:  # the stage ran twice, and the other's result is what later stages read
                     break
@@ -210,6 +242,19 @@ class Mirror:
                 self.records.put(unit, Known(number=made.number, tag=made.tag, manifest=made.manifest))
                 return
         raise TemporaryError(f"{self.address}/{unit}: another worker published it at this moment; try again")
+
+    def _gives_way(self, unit: str, path: Path) -> bool:
+        """Whether a later try's result is in the bucket; it is then put here, too."""
+        number = newest_number(self.bucket, unit)
+        entry = self.bucket.head(manifest_key(unit, number)) if number else None
+        found = self._newest(unit, entry) if entry else None
+        if found is None or not is_superseded(path, found[0]):
+            return False
+        manifest, key, tag = found
+        log.warning("%s: a later try has made it on another worker; what was made here goes", unit)
+        self._put_in_place(path, manifest, None)
+        self.records.put(unit, Known(number=number_of(key), tag=tag, manifest=manifest))
+        return True
 
     def _trusted(self, units: Collection[str]) -> set[str]:
         return {sha256 for unit in units for sha256 in live_parts(self.bucket, unit)}
@@ -230,9 +275,13 @@ class Mirror:
                 manifest = self._newest(unit, entry)
             except FileNotFoundError:
                 return  # removed meanwhile
-            if manifest is None or (is_own and manifest[0].identity != here):
+            if manifest is None:
                 return
             found, key, tag = manifest
+            if is_own and found.identity != here:
+                if not is_superseded(path, found):
+                    return
+                known = None  # its large files have the names of what the other try made, and other bytes
             if here != found.identity or found.is_folder:
                 self._put_in_place(path, found, known)
             self.records.put(unit, Known(number=number_of(key), tag=tag, manifest=found))
@@ -264,9 +313,12 @@ class Mirror:
             try:
                 self._stage(staged, path, manifest, known)
                 old = path.parent / f".{path.name}{_LEAVING}{uuid.uuid4().hex}"
+                mark_of(path).unlink(missing_ok=True)
                 with suppress(FileNotFoundError):
                     path.rename(old)
                 staged.rename(path)
+                if manifest.mark is not None:
+                    write_inline(manifest.mark, mark_of(path))
                 shutil.rmtree(old, ignore_errors=True)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
@@ -282,7 +334,7 @@ class Mirror:
             target.parent.mkdir(parents=True, exist_ok=True)
             if file.inline is not None:
                 write_inline(file, target)
-            elif had.get(file.path) == file.sha256 and _is_here(path / file.path, file):
+            elif had.get(file.path) == file.sha256 and is_here(path / file.path, file):
                 with suppress(FileNotFoundError):  # it went for room
                     os.link(path / file.path, target)
 
@@ -330,40 +382,3 @@ def _mirror(root: Path) -> Mirror:
 
 def _key(entry: Entry | None) -> str:
     return entry.key if entry else ""
-
-
-def _place(folder: Path, manifest: Manifest, file: StoredFile) -> Path:
-    return folder / file.path if manifest.is_folder else folder
-
-
-def _is_here(path: Path, file: StoredFile) -> bool:
-    try:
-        return path.stat().st_size == file.bytes
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-
-
-def _files_of(folder: Path) -> dict[str, Path]:
-    """The files of a published folder; UserError for something else in it."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise UserError(f"{path}: not a plain file; nothing of it is sent")
-        if path.is_file() and not path.name.startswith(".lock"):
-            name = path.relative_to(folder).as_posix()
-            if not is_inside(name):
-                raise UserError(f"{str(path)!r}: holds a character that no name in a bucket may; rename the file")
-            found[name] = path
-    return found
-
-
-def _sources(path: Path, unit: str) -> list[str]:
-    """The unit that a cached result was placed from."""
-    if not is_whole_folder(path) or not unit.startswith("runs/"):
-        return []
-    with suppress(UserError):
-        source = read_result(path / "result.json").source_run
-        if source:
-            _, dag_id, _, folder = unit.split("/")
-            return [f"runs/{dag_id}/{source}/{folder}"]
-    return []

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tradewind.files import sha256_of, write_atomically
 from tradewind.results import Contract
-from tradewind.store.manifest import RECORD, RESULT, Manifest
+from tradewind.store.manifest import RECORD, RESULT, TASKS, Manifest, mark_of
 
 _FOLDER = ".units"
 
@@ -77,10 +77,15 @@ class Records:
 
 def identity_here(path: Path) -> str | None:
     """What tells this state of a unit from another, see `Manifest.identity`; None where it is not here."""
+    told_by = told_here(path)
     try:
-        for name in (RESULT, RECORD):
-            if (path / name).is_file():
-                return sha256_of(path / name)
-        return sha256_of(path) if path.is_file() else None
+        return None if told_by is None else sha256_of(told_by)
     except FileNotFoundError:
         return None
+
+
+def told_here(path: Path) -> Path | None:
+    """The file of a unit that `identity_here` is of."""
+    if path.parent.name == TASKS:  # what the folder itself holds is anyone's
+        return mark_of(path) if path.is_dir() and mark_of(path).is_file() else None
+    return next((file for file in (path / RESULT, path / RECORD, path) if file.is_file()), None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tradewind.store.record import Records, identity_here
 from tradewind.store.room import unused
+from tradewind.store.units import folders_of_run
 
 
 def drop_removed_runs(root: Path, records: Records, below: str, there: Collection[str]) -> None:
@@ -31,7 +32,7 @@ def drop_removed_runs(root: Path, records: Records, below: str, there: Collectio
 
 def _is_all_known(root: Path, records: Records, run: str, units: list[str]) -> bool:
     """Whether nothing is here that the bucket never had."""
-    own = [path.parent.relative_to(root).as_posix() for path in (root / run).glob("[!.]*/result.json")]
+    own = [path.relative_to(root).as_posix() for path in folders_of_run(root / run)]
     if not set(own) <= set(units):
         return False
     for unit in units:

@@ -47,7 +47,7 @@ class Upload:
 
     def publish(
         self, files: Mapping[str, Path], *, is_folder: bool, known: Mapping[str, StoredFile] | None = None,
-        first: bool = False,
+        first: bool = False, mark: Path | None = None,
     ) -> Published:  # fmt: skip
         """Send what is missing, then the manifest.
 
@@ -55,6 +55,7 @@ class Upload:
             files: by their path in the unit.
             known: files that are not here but in the bucket.
             first: there must be no manifest of the unit yet.
+            mark: of a task's folder the file beside it.
 
         Raises:
             TakenError: another has published the unit in this moment, or before if `first`.
@@ -65,13 +66,15 @@ class Upload:
         number = max(map(number_of, before), default=0)
         if first and number:
             raise TakenError(self.unit)
-        stored = [self._stored(name, path) for name, path in sorted(files.items())]
+        whole = () if mark else (RESULT, RECORD)  # what is asked for first; in a task's folder they may be anything
+        stored = [self._stored(name, path, inline=name in whole) for name, path in sorted(files.items())]
         manifest = Manifest(
             unit=self.unit,
             is_folder=is_folder,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             id=uuid.uuid4().hex,
             files=tuple(sorted([*stored, *(known or {}).values()], key=lambda file: file.path)),
+            mark=None if mark is None else self._stored(mark.name, mark, inline=True),
         )
         data = sealed(manifest.model_dump_json())
         key = manifest_key(self.unit, number + 1)
@@ -85,13 +88,13 @@ class Upload:
             log.info("%s: %s bytes sent to %s", self.unit, f"{self.sent:,}", self.bucket.address)
         return Published(manifest, number + 1, entry.tag if entry else "")
 
-    def _stored(self, name: str, path: Path) -> StoredFile:
+    def _stored(self, name: str, path: Path, *, inline: bool) -> StoredFile:
         before = path.stat()
-        digest, parts, size, inline = hashlib.sha256(), [], 0, None
-        if before.st_size <= INLINE_BYTES or name in (RESULT, RECORD):
+        digest, parts, size, content = hashlib.sha256(), [], 0, None
+        if before.st_size <= INLINE_BYTES or inline:
             data = path.read_bytes()
             digest.update(data)
-            size, inline = len(data), base64.b64encode(data).decode()
+            size, content = len(data), base64.b64encode(data).decode()
         else:
             for block in _blocks(path):
                 for data in block:
@@ -102,8 +105,8 @@ class Upload:
         if (size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise UserError(f"{path}: changed while it was sent to {self.bucket.address}; clear the task")
         return StoredFile(
-            path=name, sha256=digest.hexdigest(), bytes=size, mtime_ns=before.st_mtime_ns, inline=inline,
-            parts=tuple(parts),
+            path=name, sha256=digest.hexdigest(), bytes=size, mtime_ns=before.st_mtime_ns, inline=content,
+            parts=tuple(parts), executable=bool(before.st_mode & 0o100),
         )  # fmt: skip
 
     def _send(self, data: bytes) -> Part:

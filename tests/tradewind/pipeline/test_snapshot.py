@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.errors import UserError
+from bucket_server import FaultyProxy
+from shared_home import Worker
+from tradewind.errors import TemporaryError, UserError
 from tradewind.pipeline.snapshot import Snapshot, digest, keep
 
 
@@ -48,3 +50,27 @@ def test_what_was_changed_afterwards_is_refused(tmp_path: Path) -> None:
 def test_a_record_that_was_never_written_is_made_of_what_is_kept(tmp_path: Path) -> None:
     (tmp_path / "pipeline.yaml").write_text("name: a\n")
     assert keep(tmp_path, "name: b\n", tmp_path / "mine.yaml") == "name: a\n"
+
+
+def test_of_two_workers_that_start_together_the_first_in_the_bucket_counts_for_both(
+    worker: Worker, tmp_path: Path
+) -> None:
+    runs = [worker(name).root / "runs/mine/night-1" for name in ("first", "second")]
+    source = tmp_path / "mine.yaml"
+    with ThreadPoolExecutor(2) as pool:
+        kept = set(pool.map(lambda n: keep(runs[n], f"name: n{n}\n", source), range(2)))
+    assert len(kept) == 1
+    assert keep(worker("third").root / "runs/mine/night-1", "name: edited\n", source) == kept.pop()
+    (runs[1] / "pipeline.yaml").write_text("name: b\n")
+    with pytest.raises(UserError, match="was changed after the run began"):
+        keep(runs[1], "name: edited\n", source)
+
+
+def test_what_a_worker_could_not_send_does_not_count(worker: Worker, proxy: FaultyProxy, tmp_path: Path) -> None:
+    first, second = (worker(name).root / "runs/mine/night-1" for name in ("first", "second"))
+    proxy.spoil("PUT", "pipeline.yaml", "unavailable", times=99)
+    with pytest.raises(TemporaryError, match="nothing is lost: try again"):
+        keep(first, "name: a\n", tmp_path / "mine.yaml")
+    proxy.faults.clear()
+    assert keep(second, "name: b\n", tmp_path / "mine.yaml") == "name: b\n"
+    assert keep(first, "name: a\n", tmp_path / "mine.yaml") == "name: b\n"
