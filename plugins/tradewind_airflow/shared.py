@@ -89,6 +89,12 @@ def complete_inputs(stage: Stage, run_dir: RunDir, models: Path) -> None:
         complete(champion.path)
 
 
+def run_address(run: Path) -> str | None:
+    """The address of a run whose home is in a bucket, the same on every worker; None for one on a disk."""
+    mirror = mirror_of(run)
+    return None if mirror is None else f"{mirror.address}/{run.relative_to(mirror.root).as_posix()}"
+
+
 def check_on_disk(run: Path, what: str) -> None:
     """UserError where the run's home is in a bucket: what works elsewhere does not see this machine's folder of it."""
     if mirror_of(run) is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 JOB, TASK, GENERATION, GPUS = "tradewind.job", "tradewind.task", "tradewind.generation", "tradewind.gpus"
+FOLDER = "tradewind.folder"
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,15 @@ class Identity:
         """What tells a stage, and whoever reads its log, which task it is."""
         return {"TRADEWIND_JOB_ID": self.job_id, "TRADEWIND_TASK_ID": self.task_id}
 
-    def container_name(self, run_dir: str) -> str:
+    def container_name(self, place: str) -> str:
         """One name for all tries of a task, so that the engine itself refuses a second container.
 
         Args:
-            run_dir: as the host names it; two Airflows on one host differ in it.
+            place: of the run: its folder as the host names it, or its address in a bucket. Two Airflows on one host
+                differ in it.
         """
         readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{self.dag_id}-{self.task}")[:60]
-        return f"tradewind-{readable}-{hashlib.sha256(f'{run_dir} {self.task}'.encode()).hexdigest()[:12]}"
+        return f"tradewind-{readable}-{hashlib.sha256(f'{place} {self.task}'.encode()).hexdigest()[:12]}"
 
     def labels(self, gpus: Sequence[Gpu]) -> dict[str, str]:
         """What the container says about itself."""

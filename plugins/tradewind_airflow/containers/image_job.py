@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,9 @@ from airflow.sdk.exceptions import AirflowException
 from docker.types import Mount
 
 from tradewind.errors import GpuBusyError, TemporaryError, UserError
+from tradewind.files import write_atomically
+from tradewind.store.manifest import mark_of
+from tradewind.store.mirror import if_shared
 from tradewind_airflow.containers.claim import Claim
 from tradewind_airflow.containers.ending import image_failure
 from tradewind_airflow.containers.identity import Identity
@@ -23,6 +28,7 @@ from tradewind_airflow.containers.mounts import PIPELINE, HostPaths, allowed_roo
 from tradewind_airflow.containers.request import container_request
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import Gpu
+from tradewind_airflow.shared import run_address
 from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:
@@ -104,20 +110,18 @@ def image_job(
     ]
 
     def request(gpus: Sequence[Gpu]) -> dict[str, Any]:
-        for folder in (made, work):  # what a try before made is not to be taken for this one's
-            shutil.rmtree(folder, ignore_errors=True)
-        work.mkdir(parents=True)
+        _begin(made, identity)
         asked = container_request(
             cli, task, identity=identity, command=[], mounts=mounts, gpus=gpus, cpus=cpus, folders={},
             stdin=bool(secrets),
         )  # fmt: skip
         return asked | {"entrypoint": _entrypoint(program, gpus, choice.leases, secrets=bool(secrets))}
 
-    name = identity.container_name(host.on_host(run_dir))
+    folder, shared = host.on_host(run_dir), run_address(run_dir)
     claim = Claim(run_dir, f"task-{identity.task}", identity.owner)
     return ImageJob(
-        cli, identity, name, claim, image=task.image, request=request, choose=choice.take, secrets=secrets,
-        on_line=on_line, stop=stop,
+        cli, identity, identity.container_name(shared or folder), claim, image=task.image, request=request,
+        choose=choice.take, secrets=secrets, on_line=on_line, stop=stop, folder=folder if shared else "",
     )  # fmt: skip
 
 
@@ -160,7 +164,25 @@ def publish(made: Path) -> None:
     """Keep what an ended container left, by one rename; a try before this one may have done it and been lost then."""
     with suppress(FileNotFoundError):
         _work(made).rename(made)
+    with suppress(FileNotFoundError):
+        _begun(made).rename(mark_of(made))
+
+
+def _begin(made: Path, identity: Identity) -> None:
+    """Take back what a try before made, so that it is not taken for this one's."""
+    if_shared(made, lambda mirror: mirror.withdraw(made))
+    mark_of(made).unlink(missing_ok=True)
+    for folder in (made, _work(made)):
+        shutil.rmtree(folder, ignore_errors=True)
+    _work(made).mkdir(parents=True)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    mark = {"job_id": identity.job_id, "task_id": identity.task_id, "started_at": now}
+    write_atomically(_begun(made), json.dumps(mark))
 
 
 def _work(made: Path) -> Path:
     return made.with_name(f".{made.name}.work")
+
+
+def _begun(made: Path) -> Path:
+    return made.with_name(f".{made.name}.begun")

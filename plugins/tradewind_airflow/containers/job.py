@@ -21,7 +21,7 @@ from tradewind.errors import GpuBusyError
 from tradewind_airflow.containers import logs
 from tradewind_airflow.containers.claim import Claim
 from tradewind_airflow.containers.ending import failure, not_started
-from tradewind_airflow.containers.identity import GENERATION, GPUS, JOB, TASK, Identity, label, try_number
+from tradewind_airflow.containers.identity import FOLDER, GENERATION, GPUS, JOB, TASK, Identity, label, try_number
 from tradewind_airflow.containers.request import STOP_GRACE
 from tradewind_airflow.gpus import Gpu
 from tradewind_airflow.last_words import KEPT_LINES
@@ -75,10 +75,13 @@ class ContainerJob:
         secrets: Mapping[str, str],
         on_line: Callable[[str], None],
         stop: StopRequest,
+        folder: str = "",
     ) -> None:
         """Take what a container is made of.
 
         Args:
+            folder: of the run, as the host names it, where `name` is not made of it: several workers of this host may
+                each have one, and only who has it can read what the container makes.
             image: for what is told of it.
             request: the arguments of `create_container` for a choice of GPUs.
             choose: waits until GPUs are free and returns them.
@@ -96,6 +99,7 @@ class ContainerJob:
         self._secrets = secrets
         self._on_line = on_line
         self._stop_request = stop
+        self._folder = folder
         self._stopper = Stopper(self._end)
 
     def found(self) -> dict[str, Any] | None:
@@ -117,11 +121,18 @@ class ContainerJob:
         self._claim.take()
 
     def clear_others(self) -> None:
-        """Remove the task's container of before the run was cleared: only then may a new one start."""
+        """Remove the task's container of before the run was cleared, or of a lost worker with a folder of its own.
+
+        Only then may a new one start.
+        """
         earlier = self.found()
-        ours = (self.identity.job_id, str(self.identity.generation))
-        if earlier is not None and (label(earlier, JOB), label(earlier, GENERATION)) != ours:
+        if earlier is None:
+            return
+        if (label(earlier, JOB), label(earlier, GENERATION)) != (self.identity.job_id, str(self.identity.generation)):
             log.info("%s: of before the task was cleared; removing it", self.name)
+            self.remove(earlier["Id"])
+        elif label(earlier, FOLDER) != self._folder:
+            log.info("%s: of another worker, into %s; removing it", self.name, label(earlier, FOLDER))
             self.remove(earlier["Id"])
 
     def finished_before(self) -> str:
@@ -156,7 +167,7 @@ class ContainerJob:
             if self._stop_request.requested:
                 break
             try:
-                created = str(self.cli.create_container(name=self.name, **self._request(gpus))["Id"])
+                created = self._create(gpus)
             except APIError as error:
                 # Another try was faster: look again.
                 if error.status_code == requests.codes.conflict and time.monotonic() < deadline:
@@ -232,10 +243,17 @@ class ContainerJob:
                     ) from error
             time.sleep(_PAUSE)  # somebody else may be removing it
 
+    def _create(self, gpus: Sequence[Gpu]) -> str:
+        asked = self._request(gpus)
+        if self._folder:
+            asked["labels"] = {**asked["labels"], FOLDER: self._folder}
+        return str(self.cli.create_container(name=self.name, **asked)["Id"])
+
     def _end(self) -> None:
         with self._claim.held() as ours:
             found = self.found() if ours else None
-            if found is not None:
+            # The claim is of this folder: a worker with another one may have taken the task over.
+            if found is not None and label(found, FOLDER) == self._folder:
                 try:
                     self.cli.stop(found["Id"], timeout=STOP_GRACE)
                 except APIError as error:

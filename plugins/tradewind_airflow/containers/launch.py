@@ -33,6 +33,7 @@ from tradewind_airflow.containers.mounts import (
 from tradewind_airflow.containers.request import container_request
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import Gpu
+from tradewind_airflow.shared import run_address
 from tradewind_airflow.stop_request import StopRequest
 
 if TYPE_CHECKING:
@@ -90,11 +91,11 @@ def container_job(
             gpus=gpus, cpus=cpus, folders=folders, stdin=bool(secrets),
         )  # fmt: skip
 
-    name = identity.container_name(host.on_host(run_dir.path))
+    folder, shared = host.on_host(run_dir.path), run_address(run_dir.path)
     claim = Claim(run_dir.path, shard.folder(stage), identity.owner)
     return ContainerJob(
-        cli, identity, name, claim, image=task.image, request=request, choose=choice.take, secrets=secrets,
-        on_line=on_line, stop=stop,
+        cli, identity, identity.container_name(shared or folder), claim, image=task.image, request=request,
+        choose=choice.take, secrets=secrets, on_line=on_line, stop=stop, folder=folder if shared else "",
     )  # fmt: skip
 
 

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.docker.operators.docker import DockerOperator
 
 from tradewind.run_dir import RunDir
+from tradewind.store.manifest import TASKS
+from tradewind.store.mirror import complete
+from tradewind_airflow import macros
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.gpu_choice import GpuChoice
 from tradewind_airflow.gpus import gpu_pool
 from tradewind_airflow.operators.followed import FollowedContainer, engine_told
 from tradewind_airflow.queues import cpu_queue, gpu_queue
-from tradewind_airflow.shared import check_on_disk
+from tradewind_airflow.shared import shared
 from tradewind_airflow.stop_request import StopRequest
 from tradewind_airflow.told import told
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
-
-_FOLDER = "tasks"
 
 
 class RunImageOperator(FollowedContainer):
@@ -88,11 +89,10 @@ class RunImageOperator(FollowedContainer):
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
         """Airflow's own, of what the run was started with."""
         if self._kept is not None:
-            from tradewind_airflow import macros
-
             ti = context["ti"]
-            with told(Path(macros.run_dir(ti.dag_id, ti.run_id))):
-                self._take(self._kept(Path(macros.run_dir(ti.dag_id, ti.run_id)), self.task_id))
+            run_dir = Path(macros.run_dir(ti.dag_id, ti.run_id))
+            with told(run_dir):
+                self._take(self._kept(run_dir, self.task_id))
         super().render_template_fields(context, jinja_env)
 
     def _take(self, arguments: Mapping[str, Any]) -> None:
@@ -120,13 +120,14 @@ class RunImageOperator(FollowedContainer):
         identity = Identity.of(context)
         run_dir = RunDir(Path(self.run_dir)).path
         made = run_dir / outputs_of(self.task_id)
-        with told(run_dir), engine_told():
-            check_on_disk(run_dir, "a task of anyone's image")
+        inputs = [run_dir / folder for folder in self.inputs]
+        with shared(run_dir, Path(macros.models_dir(identity.dag_id))), told(run_dir), engine_told():
+            for folder in inputs:
+                complete(folder)
             made.parent.mkdir(parents=True, exist_ok=True)
             choice = GpuChoice(self.gpus, self._stop, busy=f"{identity.job_id} {identity.task_id}")
             job = image_job(
-                self, identity, run_dir, made, command=self.program,
-                inputs=[run_dir / folder for folder in self.inputs], choice=choice, cpus=self.cpu_limit,
+                self, identity, run_dir, made, command=self.program, inputs=inputs, choice=choice, cpus=self.cpu_limit,
                 secrets=self._all_secrets(), on_line=self._log_line, stop=self._stop,
             )  # fmt: skip
             self._run_job(job, context)
@@ -136,10 +137,10 @@ class RunImageOperator(FollowedContainer):
 
 def outputs_of(task_id: str) -> str:
     """The folder, in the run's, of what a task of this kind made."""
-    return f"{_FOLDER}/{task_id}"
+    return f"{TASKS}/{task_id}"
 
 
 def _measure(folder: Path) -> dict[str, Any]:
     """How many files it holds, and their bytes; no link is followed."""
     sizes = [os.lstat(Path(place, name)).st_size for place, _, names in os.walk(folder) for name in names]
-    return {"path": f"{_FOLDER}/{folder.name}", "files": len(sizes), "bytes": sum(sizes)}
+    return {"path": outputs_of(folder.name), "files": len(sizes), "bytes": sum(sizes)}
