@@ -60,6 +60,8 @@ class Bucket:
         self.address = checked_address(address)
         scheme = self.address.partition("://")[0]
         extra = _EXTRAS.get(scheme)
+        if extra == "gcs":  # else it asks by gRPC what kind of bucket that is, which needs a right of its own
+            os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
         try:
             import fsspec
 
@@ -200,6 +202,15 @@ def _entry(key: str, info: dict[str, Any]) -> Entry:
     return Entry(key, int(info.get("size") or 0), modified if isinstance(modified, datetime) else None, tag.strip('"'))
 
 
+def _is_refusal(error: BaseException) -> bool:
+    """Whether the server, or the library before it, wants other credentials; each library has its own words."""
+    name = type(error).__name__
+    if isinstance(error, PermissionError) or "Credential" in name or name == "RefreshError":
+        return True
+    of_google = isinstance(error, OSError) and str(error).startswith("Forbidden: ")
+    return of_google or str(getattr(error, "code", "")) in ("401", "403")
+
+
 def _as_user_error(address: str, key: str, error: Exception) -> UserError:
     """What can be mended is the user's; all else may pass."""
     if isinstance(error, UserError):
@@ -208,8 +219,7 @@ def _as_user_error(address: str, key: str, error: Exception) -> UserError:
     said = (str(error).splitlines() or [type(error).__name__])[0][:300]
     cause: BaseException | None = error
     while cause is not None:
-        name = type(cause).__name__
-        if isinstance(cause, PermissionError) or "Credential" in name or name == "RefreshError":
+        if _is_refusal(cause):
             return UserError(f"{place}: refused: {said}; check the credentials, see docs/storage.md")
         cause = cause.__cause__
     if type(error) is ValueError or type(error).__name__ == "ParamValidationError":
