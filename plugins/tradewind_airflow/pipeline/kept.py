@@ -12,7 +12,6 @@ from tradewind.pipeline.read import parse_pipeline
 from tradewind.pipeline.snapshot import digest, keep
 from tradewind_airflow import macros
 from tradewind_airflow.pipeline.arguments import image_arguments
-from tradewind_airflow.shared import refresh_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,9 +27,7 @@ class KeepPipeline:
     def __call__(self, context: Context) -> None:
         """Keep it in the folder of the context's run."""
         ti = context["ti"]
-        run_dir = Path(macros.run_dir(ti.dag_id, ti.run_id))
-        refresh_run(run_dir)  # another worker may have kept it
-        keep(run_dir, self.text, self.file)
+        keep(Path(macros.run_dir(ti.dag_id, ti.run_id)), self.text, self.file)
 
 
 @dataclass(frozen=True)
