@@ -10,13 +10,13 @@ import importlib
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tradewind
 from tradewind.bars import BarsAsLines
+from tradewind.chatter import quiet_libraries
 from tradewind.shard import DIVIDED
 from tradewind.stages import STAGES, TRAININGS, WITH_TEAM
 
@@ -37,14 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr = BarsAsLines(sys.stderr)
     clock = "" if "TRADEWIND_TASK_ID" in os.environ else "%(asctime)s "
     logging.basicConfig(level=logging.INFO, format=f"{clock}%(levelname)s %(message)s", stream=sys.stderr)
-    for chatty in ("sentence_transformers", "httpx", "httpx2"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    # Which says on import, wherever it is installed, that a kernel could be had from the network.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    quiet_libraries()
     # Threads that wait by spinning stall each other where two processes share the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # What transformers and trl tell each other is not the user's to mend.
-    warnings.filterwarnings("ignore", category=FutureWarning)
     try:
         code: int | None = importlib.import_module(f"tradewind.commands.{arguments.command}").run(arguments)
     except Exception as error:

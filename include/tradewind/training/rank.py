@@ -11,10 +11,10 @@ import json
 import logging
 import os
 import sys
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 
+from tradewind.chatter import quiet_libraries
 from tradewind.errors import UserError
 from tradewind.files import iter_jsonl, read_jsonl, write_atomically
 from tradewind.lease import die_with_parent
@@ -48,7 +48,7 @@ def serve(work: Path, store: str = "") -> int:
     said = "" if rank == 0 else f"rank {rank}: "
     level = logging.INFO if rank == 0 else logging.WARNING
     logging.basicConfig(level=level, format=f"%(levelname)s {said}%(message)s", stream=sys.stderr)
-    warnings.filterwarnings("ignore", category=FutureWarning)  # as in `tradewind`
+    quiet_libraries()
     told = failure(work)  # of the try before this one: what the user has to mend stays as it is in the next
     if told is not None:
         return told.exit_code
