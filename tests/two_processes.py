@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -62,6 +65,26 @@ def job_of(rows: Rows, work: Path, **settings: Any) -> Path:
     )  # fmt: skip
     write_job(work, job, rows=rows, validation=rows[:3])
     return work
+
+
+def launch_otherwise(program: str, work: Path) -> list[int]:
+    """Run a program of the test's own, given `work`, as each of the two processes; returns their exit codes."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                           "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}  # fmt: skip
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(work)], env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        )
+        for rank in range(2)
+    ]
+    try:
+        return [process.wait(180) for process in started]
+    finally:
+        for process in started:
+            process.kill()
 
 
 def metrics_of(work: Path) -> dict[str, Any]:

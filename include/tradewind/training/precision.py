@@ -31,7 +31,13 @@ def training_flops(model: PreTrainedModel, tokens: int) -> float:
 
 
 def choose_bfloat16(
-    model: PreTrainedModel | PeftModel, width: int, size: int, flops: float, config: TrainingConfig
+    model: PreTrainedModel | PeftModel,
+    width: int,
+    size: int,
+    flops: float,
+    config: TrainingConfig,
+    *,
+    device: torch.device | None = None,
 ) -> tuple[bool, str]:
     """Whether to compute in bfloat16, and why.
 
@@ -39,20 +45,22 @@ def choose_bfloat16(
         width: tokens of a typical row.
         size: examples computed at once.
         flops: of the whole training, by `training_flops`.
+        device: that is to compute; None: the model's.
     """
+    device = device or model.device
     if config.bf16 != "auto":
         return config.bf16, "the recipe says so"
     given, why = _given(model)
     if given != torch.float32 or is_in_four_bits(model):
         return given == torch.bfloat16, f"{why} {str(given).removeprefix('torch.')}"
-    if not has_bfloat16(model.device):
-        return False, f"this {'GPU' if model.device.type == 'cuda' else 'CPU'} has no bfloat16"
+    if not has_bfloat16(device):
+        return False, f"this {'GPU' if device.type == 'cuda' else 'CPU'} has no bfloat16"
     step = training_flops(model, size * width)
     if step < LARGE_STEP:
         return False, "a step has too little arithmetic for it to matter"
     if flops < WORTH_MEASURING * step:
         return False, "the training is too short for a measurement to pay"
-    return _measured(model, torch.full((size, width), 7, device=model.device))
+    return _measured(model, torch.full((size, width), 7, device=model.device), device)
 
 
 def _given(model: PreTrainedModel | PeftModel) -> tuple[torch.dtype, str]:
@@ -63,7 +71,9 @@ def _given(model: PreTrainedModel | PeftModel) -> tuple[torch.dtype, str]:
     return head(model).weight.dtype, "the weights are in"
 
 
-def _measured(model: PreTrainedModel | PeftModel, ids: torch.Tensor) -> tuple[bool, str]:
+def _measured(model: PreTrainedModel | PeftModel, ids: torch.Tensor, device: torch.device) -> tuple[bool, str]:
+    if device.type != model.device.type:
+        return True, "no GPU holds the whole model, to be measured with it"
     seconds: dict[bool, list[float]] = {False: [], True: []}
     for repeat in range(_REPEATS + 1):
         for narrow in (False, True):

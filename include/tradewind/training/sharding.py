@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from tradewind.config import TrainingConfig
 from tradewind.errors import UserError
 from tradewind.training.four_bits import is_in_four_bits
-from tradewind.training.learning_memory import learning_bytes
+from tradewind.training.learning_memory import check_fits, learning_bytes
 from tradewind.training.world import World
 
 log = logging.getLogger("tradewind")
@@ -45,9 +45,23 @@ def training_bytes(model: PreTrainedModel | PeftModel, config: TrainingConfig) -
     return weights + learning_bytes(model, config)
 
 
-def fsdp_arguments() -> dict[str, Any]:
-    """Of transformers' `TrainingArguments`: each decoder layer is put together when it is computed."""
-    return {"fsdp": True, "fsdp_config": {"version": 2, "state_dict_type": "FULL_STATE_DICT"}}
+def check_shares_fit(name: str, model: PreTrainedModel | PeftModel, config: TrainingConfig, world: World) -> None:
+    """Fail before the first step where not even a process's share of it all has room.
+
+    Raises:
+        UserError: how much there is and how much is wanted.
+    """
+    if world.device != "cuda":
+        check_fits(name, model, config)  # together they keep what one would
+        return
+    need = training_bytes(model, config) / world.size
+    room = torch.cuda.get_device_properties(world.torch_device).total_memory
+    if need > room:
+        to_do = f"lower {name}.lora.r" if config.lora else f"set {name}.lora, which trains a small part of them"
+        raise UserError(
+            f"{name}: weights, gradients and the optimizer's state, shared out among {world.size} GPUs, take "
+            f"{need / 2**30:.1f} GiB of each, which has {room / 2**30:.1f}; {to_do}, or take more GPUs"
+        )
 
 
 def check_world(accelerator: Accelerator, world: World, *, sharded: bool) -> None:
@@ -67,10 +81,10 @@ def check_world(accelerator: Accelerator, world: World, *, sharded: bool) -> Non
     asked = (world.size, world.rank, wanted, world.torch_device)
     found = (accelerator.num_processes, accelerator.process_index, accelerator.distributed_type, device)
     if asked != found:
-        mend = (
-            "set fsdp: auto, or train on GPUs" if sharded else "this accelerate does not suit; install the locked one"
+        raise UserError(
+            f"asked for {_told(*asked)}, accelerate made {_told(*found)}: this accelerate does not suit; install the "
+            "locked one"
         )
-        raise UserError(f"asked for {_told(*asked)}, accelerate made {_told(*found)}: {mend}")
 
 
 def _told(size: int, rank: int, kind: Any, device: torch.device) -> str:

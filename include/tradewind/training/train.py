@@ -25,7 +25,8 @@ from tradewind.training.learning_memory import check_fits
 from tradewind.training.plan import Plan, plan_training
 from tradewind.training.progress_file import ProgressFile
 from tradewind.training.progress_lines import ProgressLines
-from tradewind.training.sharding import choose_sharding, fsdp_arguments
+from tradewind.training.sharding import check_shares_fit, choose_sharding
+from tradewind.training.shared_weights import check_checkpoint, fsdp_arguments
 from tradewind.training.trainer import AnswerTrainer
 from tradewind.training.world import ALONE, World
 
@@ -60,18 +61,26 @@ def train(
         (None for a fresh start).
 
     Raises:
-        UserError: what learns does not fit into memory.
+        UserError: what learns does not fit into memory, or the checkpoint is of a training with weights shared out
+            and this one is not, or the other way round.
     """
     set_seed(seed)
     if config.lora is not None:
         model = with_adapter(model, config.lora)
     sharded = world.agree(lambda: choose_sharding(name, model, config, world))
-    if not sharded:
+    if sharded:
+        check_shares_fit(name, model, config, world)
+    else:
         if world.device is not None:
             model.to(world.torch_device)
         check_fits(name, model, config, processes=world.size)
+    checkpoint = world.agree(lambda: newest_verified(work / "checkpoints"))
+    check_checkpoint(checkpoint, sharded=sharded)
+    kept = work / "plan.json"
     plan = world.agree(
-        lambda: plan_training(name, model, rows, config, work / "plan.json", processes=world.size, sharded=sharded)
+        lambda: plan_training(
+            name, model, rows, config, kept, processes=world.size, sharded=sharded, device=world.torch_device
+        )
     )
     trainer = AnswerTrainer(
         model=model,
@@ -86,7 +95,6 @@ def train(
     trainer.remove_callback(PrinterCallback)
     if world.size > 1:
         torch.manual_seed(seed + world.rank)  # else each would leave out the same by dropout
-    checkpoint = world.agree(lambda: newest_verified(work / "checkpoints"))
     if checkpoint:
         log.info("%s: resume from %s", name, checkpoint.name)
     began = time.monotonic()

@@ -24,6 +24,7 @@ from tradewind.training.plan import Plan
 from tradewind.training.rounded_row import rounded
 from tradewind.training.sampler import LengthGrouped
 from tradewind.training.sharding import check_world
+from tradewind.training.shared_weights import VerifySharding, share_out
 from tradewind.training.step_shares import StepShares, WithBlank
 from tradewind.training.tokens import IGNORED
 from tradewind.training.world import ALONE, World
@@ -43,11 +44,14 @@ class AnswerTrainer(SFTTrainer):
         """Take TRL's arguments, and whether examples of like length share a batch."""
         self.group_by_length = group_by_length
         self.world = world
+        self.sharded = plan.sharded
         adapters = self._adapters(kwargs["model"])
         super().__init__(*args, **kwargs)
         for parameter, data in adapters:  # TRL makes those of a 4-bit model bfloat16, which rounds small steps away
             parameter.data = data
         check_world(self.accelerator, world, sharded=plan.sharded)
+        if plan.sharded:
+            self.add_callback(VerifySharding(world))
         self.averages = world.size > 1 and plan.answer_loss
         self._lost_in_step: Tensor | None = None  # of the batches since gradients were averaged last
         self.checkpoint_seconds = 0.0  # spent on writing them
@@ -61,6 +65,13 @@ class AnswerTrainer(SFTTrainer):
             frozen_narrow = plan.bf16 and not weight.requires_grad
             self._head = weight.detach().to(torch.bfloat16) if frozen_narrow else weight
 
+    def create_accelerator_and_postprocess(self) -> None:
+        """Called as the trainer is made."""
+        super().create_accelerator_and_postprocess()
+        if self.sharded:
+            share_out(self.accelerator, self.args)
+            self.is_fsdp_enabled = True
+
     @staticmethod
     def _adapters(model: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
         learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -70,6 +81,13 @@ class AnswerTrainer(SFTTrainer):
         began = time.monotonic()
         super()._save_checkpoint(*args, **kwargs)
         self.checkpoint_seconds += time.monotonic() - began
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Tensor] | None = None) -> None:
+        # Put together from all processes' shares, a tied weight no longer shares its memory, and would be saved twice.
+        if self.sharded and state_dict:
+            for name in causal_model(self.model).all_tied_weights_keys:
+                state_dict.pop(name, None)
+        super()._save(output_dir, state_dict)
 
     def _get_train_sampler(self, train_dataset: object = None) -> Any:
         if not self.group_by_length:

@@ -78,9 +78,9 @@ def test_all_can_be_fixed_by_hand(adapted: PeftModel, tmp_path: Path) -> None:
 
 def test_with_flash_attention_examples_share_a_row(model: PreTrainedModel) -> None:
     model.config._attn_implementation = "flash_attention_2"
-    assert plan._choose_row(model, TrainingConfig())[0] == "without padding"
-    assert plan._choose_row(model, TrainingConfig(packing=False))[0] == "padded"
-    assert plan._choose_row(model, TrainingConfig(packing=True))[0] == "packed"
+    assert plan._choose_row(model, TrainingConfig(), torch.device("cpu"))[0] == "without padding"
+    assert plan._choose_row(model, TrainingConfig(packing=False), torch.device("cpu"))[0] == "padded"
+    assert plan._choose_row(model, TrainingConfig(packing=True), torch.device("cpu"))[0] == "packed"
 
 
 def test_an_attention_that_the_recipe_names_is_kept(adapted: PeftModel, tmp_path: Path) -> None:
@@ -126,6 +126,34 @@ def test_a_model_that_is_shared_out_is_computed_the_way_all_follow(adapted: Peft
     assert not found.answer_loss
 
 
+def test_a_model_that_goes_to_gpus_in_parts_is_planned_for_these(
+    adapted: PeftModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It lies on the CPU until then, where nothing of what it will do can be measured."""
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: device.type == "cuda")
+    monkeypatch.setattr(precision, "LARGE_STEP", 1.0)
+    rows = ROWS * 40
+    with caplog.at_level(logging.INFO, logger="tradewind"):
+        found = plan_training(
+            "finetune", adapted, rows, TrainingConfig(), tmp_path / "plan.json", processes=2, sharded=True,
+            device=torch.device("cuda", 0),
+        )  # fmt: skip
+    assert found.bf16
+    assert not any([found.row_attention, found.padding_free, found.narrows_frozen_weights, found.answer_loss])
+    assert "finetune: bfloat16: no GPU holds the whole model, to be measured with it" in caplog.messages
+
+
+def test_what_was_planned_for_whole_weights_is_not_taken_over_for_shared_ones(
+    adapted: PeftModel, tmp_path: Path
+) -> None:
+    kept = tmp_path / "plan.json"
+    whole = plan_training("finetune", adapted, ROWS, TrainingConfig(bf16=True), kept, processes=2)
+    assert (whole.answer_loss, whole.narrows_frozen_weights) == (True, True)
+    shared = plan_training("finetune", adapted, ROWS, TrainingConfig(bf16=True), kept, processes=2, sharded=True)
+    assert (shared.answer_loss, shared.narrows_frozen_weights, shared.sharded) == (False, False, True)
+    assert plan_training("finetune", adapted, ROWS, TrainingConfig(), kept, processes=2, sharded=True) == shared
+
+
 @pytest.mark.parametrize(
     ("device", "compiler", "flops", "chosen", "why"),
     [
@@ -138,15 +166,11 @@ def test_a_model_that_is_shared_out_is_computed_the_way_all_follow(adapted: Peft
     ],
 )
 def test_what_is_long_is_compiled_where_a_compiler_is(
-    device: str, compiler: str, flops: float, chosen: bool, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Placed:
-        device: torch.device
-
-    model = Placed()
-    model.device = torch.device(device)
+    model: PreTrainedModel, device: str, compiler: str, flops: float, chosen: bool, why: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     monkeypatch.setattr("shutil.which", lambda name: name if name == compiler else None)
-    found, reason = plan._choose_compiling(model, flops, TrainingConfig())
+    found, reason = plan._choose_compiling(model, flops, TrainingConfig(), torch.device(device))
     assert found is chosen
     assert why in reason
 

@@ -12,7 +12,7 @@ from tradewind.config import LoraSettings, ModelConfig, TrainingConfig
 from tradewind.errors import UserError
 from tradewind.models import locate
 from tradewind.training.load import load_model
-from tradewind.training.sharding import check_world, choose_sharding, training_bytes
+from tradewind.training.sharding import check_shares_fit, check_world, choose_sharding, training_bytes
 from tradewind.training.train import with_adapter
 from tradewind.training.world import ALONE, World
 
@@ -60,9 +60,26 @@ def test_weights_are_shared_out_where_one_gpu_has_no_room_for_the_training(
         assert not choose_sharding("finetune", adapted, TrainingConfig(fsdp=False), TWO_GPUS)
 
 
+def test_shares_that_no_gpu_has_room_for_are_told_before_the_first_step(
+    adapted: PeftModel, gpu_memory: SimpleNamespace
+) -> None:
+    needed = training_bytes(adapted, TrainingConfig())
+    gpu_memory.total_memory = needed // 2 + 1
+    check_shares_fit("finetune", adapted, TrainingConfig(), TWO_GPUS)
+    gpu_memory.total_memory = needed // 2 - 1
+    told = (
+        r"^finetune: weights, .* shared out among 2 GPUs, take 0\.0 GiB of each, .*; lower finetune\.lora\.r, or take"
+    )
+    with pytest.raises(UserError, match=told):
+        check_shares_fit("finetune", adapted, TrainingConfig(), TWO_GPUS)
+    with pytest.raises(UserError, match=r"set finetune\.lora, which trains a small part of them, or take more GPUs"):
+        check_shares_fit("finetune", adapted, TrainingConfig(lora=None), TWO_GPUS)
+
+
 @pytest.mark.parametrize(
     ("world", "sharded", "asked"),
     [
+        (World(2, 0, 0, "cpu"), True, "process 0 of 2 by FSDP on cpu"),
         (World(2, 0, 0, "cpu"), False, "process 0 of 2 by MULTI_CPU on cpu"),
         (World(2, 1, 1, "cuda"), False, "process 1 of 2 by MULTI_GPU on cuda:1"),
         (World(2, 1, 1, "cuda"), True, "process 1 of 2 by FSDP on cuda:1"),

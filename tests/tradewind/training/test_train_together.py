@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,11 +19,23 @@ import torch
 from safetensors.torch import load_file
 
 from processes import line, lives, python
-from tradewind.errors import RunDirBusyError, TemporaryError, UserError
+from tradewind.errors import RunDirBusyError, TemporaryError
 from tradewind.lease import run_dir_lock
 from tradewind.training.job import TRAINED, failure
 from tradewind.training.launch import launch
-from two_processes import BOUND, Rows, a_rank, alone, job_of, losses, metrics_of, ranks, some_rows, wait_for
+from two_processes import (
+    BOUND,
+    Rows,
+    a_rank,
+    alone,
+    job_of,
+    launch_otherwise,
+    losses,
+    metrics_of,
+    ranks,
+    some_rows,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -170,15 +181,6 @@ def _open_to_others(family: list[psutil.Process]) -> list[Any]:
     ]
 
 
-def test_weights_that_accelerate_does_not_share_out_are_not_trained_otherwise(rows: Rows, tmp_path: Path) -> None:
-    """On a CPU it takes DDP instead, and says nothing."""
-    with pytest.raises(
-        UserError, match=r"^asked for process \d of 2 by FSDP on cpu, accelerate made process \d of 2 by"
-    ):
-        launch(job_of(rows, tmp_path, fsdp=True), 2)
-    assert not (tmp_path / TRAINED).exists()
-
-
 @pytest.mark.parametrize(
     ("environment", "found"),
     [
@@ -218,28 +220,9 @@ run_rank(Path(sys.argv[1]))
 """
 
 
-def _launch_otherwise(program: str, work: Path) -> list[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-                           "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}  # fmt: skip
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, str(work)], env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-        )
-        for rank in range(2)
-    ]
-    try:
-        return [process.wait(180) for process in started]
-    finally:
-        for process in started:
-            process.kill()
-
-
 def test_memory_that_ends_in_one_process_does_not_leave_the_other_waiting(
     rows: Rows, by_one: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     work = job_of(rows, tmp_path)
-    assert _launch_otherwise(ONE_SHORT_OF_MEMORY, work) == [0, 0]
+    assert launch_otherwise(ONE_SHORT_OF_MEMORY, work) == [0, 0]
     assert losses(work) == pytest.approx(losses(by_one[0]), abs=BOUND)
