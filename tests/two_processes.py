@@ -52,7 +52,8 @@ def alone(rows: Rows, work: Path, **settings: Any) -> dict[str, Any]:
     """Trained by this process: the metrics, and the trained `weights`."""
     work.mkdir()
     config = TrainingConfig(**(SETTINGS | settings))
-    model, metrics = train("finetune", load_model(TINY, ModelConfig()), load_tokenizer(TINY), rows, config, 1, work)
+    model = load_model(TINY, ModelConfig(), config.quantization_config)
+    model, metrics = train("finetune", model, load_tokenizer(TINY), rows, config, 1, work)
     return metrics | {"weights": {name: item for name, item in model.named_parameters() if item.requires_grad}}
 
 

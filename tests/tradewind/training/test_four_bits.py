@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ from tradewind.models.shape import Shape
 from tradewind.preflight import check_recipe
 from tradewind.recipes import resolve
 from tradewind.training.four_bits import check_support, is_in_four_bits
+from tradewind.training.job import TRAINED
+from tradewind.training.launch import launch
 from tradewind.training.load import load_model
 from tradewind.training.train import with_adapter
 from trained_kind import killed_after, train_and_save
+from two_processes import BOUND, alone, job_of, losses, some_rows
 
 bnb = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
 TINY = EMBEDDED / "tiny-gemma2"
@@ -143,6 +147,23 @@ def test_each_lever_learns_the_same_on_four_bits(tmp_path: Path) -> None:
         other = train_and_save(tmp_path / f"other-{len(settings)}", exact | settings)
         assert one["loss"] == pytest.approx(other["loss"], abs=2e-3)
         assert one["probe_logit_change"] == pytest.approx(other["probe_logit_change"], rel=0.05)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_on_four_bits_what_one_learns(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = some_rows()
+    exact = {"quantization_config": {"bnb_4bit_compute_dtype": "float32"}}
+    expected = alone(rows, tmp_path / "alone", **exact)
+    work = job_of(rows, tmp_path / "together", **exact)
+    with caplog.at_level(logging.INFO, logger="tradewind"):
+        launch(work, 2)
+    assert losses(work) == pytest.approx(losses(tmp_path / "alone"), abs=BOUND)
+    assert "kernels-community" not in caplog.text, "bitsandbytes is kept from offering what is on the network"
+    adapter = load_file(work / TRAINED / "adapter_model.safetensors")
+    learnt = {name.replace(".default", ""): weight.detach() for name, weight in expected["weights"].items()}
+    assert adapter.keys() == learnt.keys()
+    for name, weight in adapter.items():
+        torch.testing.assert_close(weight, learnt[name], rtol=0.02, atol=2e-4)
 
 
 def test_four_bits_without_adapters_are_refused_in_the_recipe() -> None:
