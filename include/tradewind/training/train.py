@@ -145,7 +145,7 @@ def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) 
         "per_device_train_batch_size",
     }
     shared = config.model_dump(exclude=elsewhere | asdict(plan).keys() | {"push_to_hub", "hub_model_id"})
-    return SFTConfig(
+    arguments = SFTConfig(
         **shared,
         output_dir=str(output_dir),
         report_to=list(config.report_to) or "none",
@@ -168,3 +168,6 @@ def _arguments(config: TrainingConfig, plan: Plan, seed: int, output_dir: Path) 
         gradient_checkpointing=None,  # TRL's default is on, under the name that transformers gives up
         activation_checkpointing=plan.gradient_checkpointing,
     )
+    # Else one process would use all GPUs that it sees, by DataParallel: another step, and TRL refuses it.
+    arguments._n_gpu = min(1, arguments.n_gpu)  # noqa: SLF001 - there is no public way to say so
+    return arguments

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from tradewind.config import RunConfig
 from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
-from tradewind.stages import Stage
+from tradewind.stages import WITH_TEAM, Stage
 from tradewind_airflow.child import command_line
 from tradewind_airflow.containers.identity import GENERATION, Identity
 from tradewind_airflow.containers.launch import in_container, named_folders
@@ -73,7 +73,8 @@ class KubernetesStageOperator(KubernetesPodOperator):
         mount_path: where both have it; None: `TRADEWIND_HOME`.
         recipe, data, seed, overrides, run_dir, shard, models_dir: as StageOperator's. Documents and models of one's own
             lie on a volume of the pod's.
-        gpus: how many GPUs the pod gets for itself, as the limit `gpu_resource`; 0: none is visible to it.
+        gpus: how many GPUs the pod gets for itself, as the limit `gpu_resource`; 0: none is visible to it. A stage's
+            work with a model is shared by as many processes, one on each.
         gpu_resource: what the cluster's device plugin calls a GPU.
         cpus: a limit in cores, which are kept for it.
         memory: a limit such as `24g` or `24Gi`, which is kept for it.
@@ -154,6 +155,7 @@ class KubernetesStageOperator(KubernetesPodOperator):
         self.volume_claim = volume_claim
         self.mount_path = mount_path
         self.gpus = gpus
+        self.processes = max(1, gpus) if stage in WITH_TEAM else 1
         self.limits = {name: value for name, value in limits.items() if value is not None}
         self.shm_size = shm_size
         self.env = dict(env or {})
@@ -254,10 +256,11 @@ class KubernetesStageOperator(KubernetesPodOperator):
         check_mounted([run_dir.path, *named_folders(config), *map(Path, champion.values())], mounts)
         shared = cache_environment(model_cache()) | answers_environment(self.stage)
         config_file = write_config(run_dir, folder, config)
+        flags = ["--processes", str(self.processes)] if self.processes > 1 else []
         return stage_pod(
             identity,
             image=str(self.image),
-            arguments=command_line(self.stage, config_file, run_dir.path, [], self.shard),
+            arguments=command_line(self.stage, config_file, run_dir.path, flags, self.shard),
             env={
                 **OF_ANY_USER,
                 **champion,

@@ -16,7 +16,7 @@ from tradewind.errors import TemporaryError, UserError
 from tradewind.lease import die_with_parent
 from tradewind.results import StageResult
 from tradewind.run_dir import RunDir
-from tradewind.stages import Stage
+from tradewind.stages import WITH_TEAM, Stage
 from tradewind_airflow.child import StageProcess, command_line
 from tradewind_airflow.cluster import Cluster
 from tradewind_airflow.containers.identity import Identity
@@ -73,9 +73,9 @@ class StageOperator(FollowedContainer):
             the whole.
         models_dir: the models whose champion `evaluate` compares with (templated); None: those of the DAG.
         gpus: how many GPUs the task has for itself; 0: none is visible to it. They are chosen when
-            the task runs; until enough are free it waits.
-        cluster: such as `{"nodes": 1, "gpus": 4}`: as `gpus=4`, and the stage's work with the model is shared by four
-            processes, one on each. Without it one process does all of it.
+            the task runs; until enough are free it waits. A stage's work with a model is shared by as many processes,
+            one on each.
+        cluster: the same as operators for a Ray cluster have it, such as `{"nodes": 1, "gpus": 4}`.
         cpus: a limit in cores, of a container only.
         memory: a limit such as `24g`, of a container only; swap adds nothing to it.
         env: environment variables of the stage (templated).
@@ -120,6 +120,8 @@ class StageOperator(FollowedContainer):
             raise TypeError(f"StageOperator takes no {refused[0]}; see its own arguments (env, memory, gpus, ...)")
         part = checked_shard(stage, shard)
         check_limits(gpus, cpus)
+        if cluster is None and stage in WITH_TEAM:
+            cluster = {"nodes": 1, "gpus": gpus}
         spread = None if cluster is None else Cluster.of(cluster, stage, gpus)
         gpus = gpus if spread is None else spread.gpus
         stated = {*kwargs, *(kwargs.get("default_args") or {})}

@@ -82,7 +82,8 @@ def test_all_that_a_dag_says_of_the_stage_is_in_the_pod(built: MakePod, home: Pa
     assert [one["mountPath"] for one in container["volumeMounts"]] == [str(home.resolve()), "/dev/shm", "/corpora"]
     assert container["command"] == ["python", "-m", "tradewind"]
     run = str(home.resolve() / "runs" / "trade_qa" / "1")
-    assert container["args"] == ["finetune", "--config", f"{run}/.finetune.config.json", "--run-dir", run]
+    shared = ["--processes", "2"]
+    assert container["args"] == ["finetune", "--config", f"{run}/.finetune.config.json", "--run-dir", run, *shared]
     env = {one["name"]: one.get("value") for one in container["env"]}
     assert env["WANDB_MODE"] == "offline"
     assert (env["TRADEWIND_JOB_ID"], env["TRADEWIND_TASK_ID"]) == ("trade_qa/manual__1", "finetune/1")

@@ -228,6 +228,22 @@ def test_tasks_with_gpus_go_to_their_own_queue_where_one_is_named(
     assert GemmaAdaptOperator(task_id="adapt", **settings).queue == queue
 
 
+@pytest.mark.parametrize(
+    ("stage", "settings", "processes"),
+    [
+        ("finetune", {}, 1),
+        ("finetune", {"gpus": 1}, 1),
+        ("finetune", {"gpus": 4}, 4),
+        ("evaluate", {"cluster": {"nodes": 1, "gpus": 4}}, 4),
+        ("prepare", {"gpus": 2}, 1),
+    ],
+)
+def test_gpus_of_a_stage_with_a_model_each_have_a_process(stage: Any, settings: dict[str, Any], processes: int) -> None:
+    operator = StageOperator(task_id="t", stage=stage, **settings)
+    assert operator.processes == processes
+    assert operator.gpus in (settings.get("gpus", 0), processes)
+
+
 def test_without_a_pool_of_gpus_all_queue_together() -> None:
     operator = GemmaAdaptOperator(task_id="adapt", gpus=2)
     assert (operator.pool, operator.pool_slots) == ("default_pool", 1)
