@@ -6,9 +6,11 @@ import importlib.util
 import os
 from collections.abc import Collection, Mapping
 
-from tradewind.config import EvaluateConfig, RunConfig, ServerConfig
+from tradewind.config import EvaluateConfig, RunConfig, ServerConfig, TrainingConfig
+from tradewind.division import share_of_step
 from tradewind.errors import UserError
 from tradewind.models import check_location
+from tradewind.stages import TRAININGS, Stage
 
 
 def check_recipe(config: RunConfig, *, in_image: bool = False) -> None:
@@ -32,6 +34,25 @@ def check_recipe(config: RunConfig, *, in_image: bool = False) -> None:
             where = f"{stage}.quantization_config"
             raise UserError(f"{where}: bitsandbytes is not installed; pip install 'tradewind[qlora]', or leave it out")
     check_generator(config.evaluate)
+
+
+def check_division(config: RunConfig, processes: Mapping[Stage, int], skip: Collection[str] = ()) -> None:
+    """Fail where the processes of a training cannot share the examples of its steps evenly.
+
+    Args:
+        processes: of each stage that several share.
+        skip: stages that will not run.
+
+    Raises:
+        UserError: one line that names the stage, the settings and what to do.
+    """
+    for stage in TRAININGS:
+        training: TrainingConfig = getattr(config, stage)
+        if training.enabled and stage not in skip:
+            try:
+                share_of_step(training, processes.get(stage, 1))
+            except UserError as error:
+                raise UserError(f"{stage}: {error}") from error
 
 
 def check_generator(config: EvaluateConfig) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tradewind.stages import WITH_TEAM, Stage
 
@@ -49,3 +50,8 @@ class Cluster:
     def processes(self) -> int:
         """That share the work: one a GPU, and one on a machine where there is none."""
         return self.nodes * max(1, self.gpus)
+
+
+def processes_of(tasks: Iterable[Any]) -> dict[Stage, int]:
+    """How many processes share the stages of a DAG's tasks; mapped ones are left out."""
+    return {task.stage: task.processes for task in tasks if not task.is_mapped and hasattr(task, "processes")}

@@ -6,7 +6,7 @@ import pytest
 
 from tradewind.config import RunConfig
 from tradewind.errors import UserError
-from tradewind.preflight import check_keys, check_recipe
+from tradewind.preflight import check_division, check_keys, check_recipe
 from tradewind.recipes import resolve
 
 
@@ -27,6 +27,20 @@ def test_a_tracker_that_is_not_installed_is_named_with_its_setting() -> None:
 def test_vllm_that_is_not_installed_is_named_with_its_setting() -> None:
     with pytest.raises(UserError, match=r"^evaluate\.generator: vllm is not installed; pip install vllm"):
         check_recipe(_config(evaluate__generator="vllm"))
+
+
+def test_processes_that_cannot_share_a_step_are_told_with_the_stage_that_they_train() -> None:
+    check_division(_config(), {"baseline": 3, "evaluate": 3, "finetune": 2})
+    told = r"^finetune: 3 processes cannot share the 16 examples of a step .* evenly; take 2 GPUs, or change the step$"
+    with pytest.raises(UserError, match=told):
+        check_division(_config(), {"adapt": 2, "finetune": 3})
+    check_division(_config(), {"finetune": 3}, skip=["finetune"])
+    check_division(_config(finetune__enabled=False), {"finetune": 3})
+    check_division(_config(finetune__micro_batch_size=8), {"finetune": 2})
+    with pytest.raises(
+        UserError, match=r"^finetune: micro_batch_size: 8 does not divide the 4 .* 4 processes\); say 4$"
+    ):
+        check_division(_config(finetune__micro_batch_size=8), {"finetune": 4})
 
 
 def test_a_judge_without_its_key_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
-from tradewind.errors import UserError
+from tradewind.division import divisor, share_of_step
 from tradewind.training.learning_memory import learning_bytes
 from tradewind.training.memory import free_bytes, kept_for_backward, logits_bytes
 from tradewind.training.out_of_memory import OUT_OF_MEMORY, free_memory, is_out_of_memory
@@ -39,15 +39,9 @@ def choose_micro_batch(
     step = share_of_step(config, processes)
     checkpointing = config.gradient_checkpointing is True
     if config.micro_batch_size != "auto":
-        if step % config.micro_batch_size:
-            raise UserError(
-                f"micro_batch_size: {config.micro_batch_size} does not divide the {step} examples of a step "
-                f"(per_device_train_batch_size x gradient_accumulation_steps{_among(processes)}); "
-                f"say {_divisor(step, config.micro_batch_size)}"
-            )
         return MicroBatch(config.micro_batch_size, checkpointing, "the recipe says so")
     if checkpointing:  # what is kept then is little, and no forward pass without it may fit
-        size = _divisor(step, config.per_device_train_batch_size)
+        size = divisor(step, config.per_device_train_batch_size)
         return MicroBatch(size, True, "gradient checkpointing is on")
     if sharded:
         return MicroBatch(1, config.gradient_checkpointing == "auto", "the weights are shared out among the GPUs")
@@ -65,23 +59,4 @@ def choose_micro_batch(
     measured = f"the longest, of {longest} tokens, keeps {each / 2**20:.0f} MiB of {max(room, 0) / 2**30:.1f} GiB"
     if fitting < 1 and config.gradient_checkpointing == "auto":
         return MicroBatch(1, True, f"{measured}: activations are computed twice")
-    return MicroBatch(_divisor(step, max(fitting, 1)), False, measured)
-
-
-def share_of_step(config: TrainingConfig, processes: int) -> int:
-    """How many of a step's examples each process has; UserError where they cannot have equally many."""
-    step = config.per_device_train_batch_size * config.gradient_accumulation_steps
-    if step % processes:
-        raise UserError(
-            f"{processes} processes cannot share the {step} examples of a step (per_device_train_batch_size x "
-            f"gradient_accumulation_steps) evenly; take {_divisor(step, processes)} GPUs, or change the step"
-        )
-    return step // processes
-
-
-def _among(processes: int) -> str:
-    return "" if processes == 1 else f", shared by {processes} processes"
-
-
-def _divisor(step: int, at_most: int) -> int:
-    return next(size for size in range(min(step, at_most), 0, -1) if step % size == 0)
+    return MicroBatch(divisor(step, max(fitting, 1)), False, measured)

@@ -16,11 +16,12 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from tradewind.config import TrainingConfig
+from tradewind.division import share_of_step
 from tradewind.files import write_atomically
 from tradewind.training.backbone import causal_model
 from tradewind.training.four_bits import is_in_four_bits
 from tradewind.training.frozen_weights import can_be_narrow
-from tradewind.training.micro_batch import choose_micro_batch, share_of_step
+from tradewind.training.micro_batch import choose_micro_batch
 from tradewind.training.precision import choose_bfloat16, training_flops
 
 log = logging.getLogger("tradewind")

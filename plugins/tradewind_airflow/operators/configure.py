@@ -15,6 +15,7 @@ from tradewind.run_dir import RunDir
 from tradewind.sources.location import check_folder, locate_documents
 from tradewind_airflow.asked import as_seed
 from tradewind_airflow.child import stage_environment
+from tradewind_airflow.cluster import processes_of
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.params import check_conf, stated_settings
 from tradewind_airflow.secret_references import SecretReference, check_references, read_secrets
@@ -75,6 +76,7 @@ class ConfigureRunOperator(BaseOperator):
         Raises:
             AirflowFailException: one line that names the key, the setting or the folder, and what to do.
         """
+        from tradewind.preflight import check_division
         from tradewind.recipes import resolve
         from tradewind.run_settings import RunSettings, write_settings
 
@@ -85,6 +87,7 @@ class ConfigureRunOperator(BaseOperator):
             params = dict(context["params"])
             config = resolve(self.recipe, self.data, as_seed(self.seed), self.overrides | stated_settings(params))
             skip, force = tuple(dict.fromkeys(params.get("skip") or ())), bool(params.get("force"))
+            check_division(config, processes_of(context["dag"].tasks), skip)
             self._check(config, run_dir, skip)
             settings = RunSettings(
                 job_id=job_id,

@@ -118,8 +118,9 @@ class RayTrainingOperator(FollowedJob[RayJob], BaseOperator):
         self.python = python
         self.env = dict(env or {})
         self.cluster = Cluster.of({"nodes": 1, "gpus": 1} if cluster is None else cluster, stage, on_ray=True)
+        self.processes = self.cluster.processes
         self.cpus_per_worker = cpus_per_worker
-        trains_itself = self.cluster.processes == 1
+        trains_itself = self.processes == 1
         stated = {
             "entrypoint_num_cpus": cpus_per_worker if trains_itself else entrypoint_num_cpus,
             "entrypoint_num_gpus": self.cluster.gpus if trains_itself else None,
@@ -192,7 +193,7 @@ class RayTrainingOperator(FollowedJob[RayJob], BaseOperator):
             self.execute_resumable(context)
 
     def _workers(self) -> list[str]:
-        workers = self.cluster.processes
+        workers = self.processes
         if workers == 1:
             return []
         no_gpu = [] if self.cluster.gpus else ["--ray-no-gpu"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk import BaseOperator
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -16,6 +18,8 @@ from tradewind.run_dir import RunDir
 from tradewind.run_settings import read_settings
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.operators.configure import ConfigureRunOperator
+from tradewind_airflow.operators.gemma import GemmaBaselineOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
+from tradewind_airflow.operators.ray_training import RayAdaptOperator
 from tradewind_airflow.params import run_params
 
 JOB = "trade_qa/manual__2026-11-20T02:00:00+00:00"
@@ -25,12 +29,16 @@ JOB = "trade_qa/manual__2026-11-20T02:00:00+00:00"
 def configure(tmp_path: Path, context: dict[str, Any]) -> Any:
     """Run the task as a run that was triggered with `conf` does."""
 
-    def run(conf: dict[str, Any], **more: Any) -> dict[str, Any]:
+    def run(conf: dict[str, Any], tasks: Sequence[BaseOperator] = (), **more: Any) -> dict[str, Any]:
         form = ParamsDict(run_params())
         params = form.dump() | conf
         given = {name: params[name] for name in ("recipe", "data", "seed")} | more
         task = ConfigureRunOperator(task_id="configure", run_dir=str(tmp_path / "run"), **given)
-        around = {"dag_run": SimpleNamespace(conf=conf), "dag": SimpleNamespace(params=form), "params": params}
+        around = {
+            "dag_run": SimpleNamespace(conf=conf),
+            "dag": SimpleNamespace(params=form, tasks=tasks),
+            "params": params,
+        }
         return task.execute(context | around)  # type: ignore[arg-type]
 
     return run
@@ -50,6 +58,30 @@ def test_what_was_asked_for_is_resolved_and_written_down(configure: Any, tmp_pat
     assert settings.params["epochs"] == 2
     assert settings.params["slack_channel"] == "#tradewind"
     assert len(json.dumps(told)) < 1000
+
+
+THREE = {"nodes": 1, "gpus": 3}
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (GemmaFinetuneOperator(task_id="finetune", gpus=4), None),
+        (GemmaEvaluateOperator(task_id="evaluate", cluster=THREE), None),
+        (GemmaFinetuneOperator.partial(task_id="trials", cluster=THREE).expand(seed=[1, 2]), None),
+        (GemmaFinetuneOperator(task_id="finetune", gpus=3), "finetune: 3 processes cannot share the 16 examples of "),
+        (RayAdaptOperator(task_id="adapt", cluster=THREE), "adapt: 3 processes cannot share the 16 examples of a step"),
+    ],
+)
+def test_gpus_that_cannot_share_the_recipes_steps_are_told_before_anything_runs(
+    configure: Any, task: BaseOperator, told: str | None
+) -> None:
+    tasks = [ConfigureRunOperator(task_id="configure"), GemmaBaselineOperator(task_id="baseline"), task]
+    if told is None:
+        configure({}, tasks)
+    else:
+        with pytest.raises(AirflowFailException, match=f"^{told}"):
+            configure({}, tasks)
 
 
 @pytest.mark.parametrize("data", ["~nobody-of-that-name/documents", "documents\0"])

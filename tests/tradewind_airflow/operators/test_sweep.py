@@ -33,7 +33,8 @@ def configure(tmp_path: Path, context: dict[str, Any]) -> Any:
         params = form.dump() | conf
         given = {name: params[name] for name in ("recipe", "data", "seed")}
         task = ConfigureSweepOperator(task_id="configure", run_dir=str(tmp_path / "run"), **given)
-        around = {"dag_run": SimpleNamespace(conf=conf), "dag": SimpleNamespace(params=form), "params": params}
+        dag = SimpleNamespace(params=form, tasks=[])
+        around = {"dag_run": SimpleNamespace(conf=conf), "dag": dag, "params": params}
         return task.execute(context | around)  # type: ignore[arg-type]
 
     return run
