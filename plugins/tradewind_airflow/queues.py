@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
+from typing import Any
 
 from airflow.sdk.configuration import conf
 
 from tradewind.errors import UserError
+from tradewind_airflow.gpus import gpu_pool
 
 GPU_VARIABLE, CPU_VARIABLE = "TRADEWIND_GPU_QUEUE", "TRADEWIND_CPU_QUEUE"
 
@@ -27,6 +30,16 @@ def cpu_queue() -> str:
         UserError: the variable names more than one queue.
     """
     return _stated(CPU_VARIABLE)
+
+
+def pool_and_queue(gpus: int, stated: Collection[str]) -> dict[str, Any]:
+    """Where a task with so many GPUs waits for its turn, but for what its author stated.
+
+    Raises:
+        UserError: a variable names more than one queue.
+    """
+    pool = {} if {"pool", "pool_slots"} & set(stated) else gpu_pool(gpus)
+    return pool if "queue" in stated else {**pool, "queue": gpu_queue() if gpus else cpu_queue()}
 
 
 def _stated(variable: str) -> str:

@@ -15,9 +15,8 @@ from tradewind.store.mirror import complete
 from tradewind_airflow import macros
 from tradewind_airflow.containers.identity import Identity
 from tradewind_airflow.gpu_choice import GpuChoice
-from tradewind_airflow.gpus import gpu_pool
 from tradewind_airflow.operators.followed import FollowedContainer, engine_told
-from tradewind_airflow.queues import cpu_queue, gpu_queue
+from tradewind_airflow.queues import pool_and_queue
 from tradewind_airflow.shared import shared
 from tradewind_airflow.stop_request import StopRequest
 from tradewind_airflow.told import told
@@ -69,10 +68,7 @@ class RunImageOperator(FollowedContainer):
         **kwargs: Any,
     ) -> None:
         stated = {*kwargs, *(kwargs.get("default_args") or {})}
-        if not {"pool", "pool_slots"} & stated:
-            kwargs |= gpu_pool(gpus)
-        if "queue" not in stated:
-            kwargs["queue"] = gpu_queue() if gpus else cpu_queue()
+        kwargs |= pool_and_queue(gpus, stated)
         super().__init__(image=image, mem_limit=memory, environment=dict(env or {}), mount_tmp_dir=False, **kwargs)
         if self.task_id.startswith("."):
             raise ValueError(f"task_id {self.task_id!r}: is a folder's name too, and must not begin with a dot")

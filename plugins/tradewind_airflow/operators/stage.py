@@ -28,9 +28,8 @@ from tradewind_airflow.containers.mounts import (
 )
 from tradewind_airflow.finished import finished_result
 from tradewind_airflow.gpu_choice import GpuChoice
-from tradewind_airflow.gpus import gpu_pool
 from tradewind_airflow.operators.followed import FollowedContainer, engine_told
-from tradewind_airflow.queues import cpu_queue, gpu_queue
+from tradewind_airflow.queues import pool_and_queue
 from tradewind_airflow.secret_references import SecretReference
 from tradewind_airflow.stage_result import check_limits, checked_shard, models_of, stage_result
 from tradewind_airflow.stage_task import write_config
@@ -127,10 +126,7 @@ class StageOperator(FollowedContainer):
         stated = {*kwargs, *(kwargs.get("default_args") or {})}
         if "trigger_rule" not in stated:
             kwargs["trigger_rule"] = "none_failed"  # a stage goes on after one that was skipped
-        if not {"pool", "pool_slots"} & stated:
-            kwargs |= gpu_pool(gpus)
-        if "queue" not in stated:
-            kwargs["queue"] = gpu_queue() if gpus else cpu_queue()
+        kwargs |= pool_and_queue(gpus, stated)
         super().__init__(
             image=image or "",
             mem_limit=memory,
