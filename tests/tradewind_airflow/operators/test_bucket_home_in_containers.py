@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,11 +161,13 @@ def test_a_worker_that_was_given_up_does_not_stop_the_container_of_another(
     run(task(first, "true", "before"))
     given_up = attempt(task(first, WAITING, inputs=["tasks/before"]))
     wait_for(lambda: "at work" in given_up.lines(), "its first line")
+    assert given_up.process.pid is not None
+    os.kill(given_up.process.pid, signal.SIGSTOP)  # as a machine that hangs, and comes back
     second = machine("second")
     again = attempt(task(second, WAITING, inputs=["tasks/before"]), 2)
     wait_for(lambda: "at work" in again.lines(), "the other's first line")
-    given_up.terminate()
-    assert "error" in given_up.outcome()
+    os.kill(given_up.process.pid, signal.SIGCONT)
+    assert "is gone; it was stopped or removed" in given_up.outcome()["text"]
     (container,) = in_containers.containers(status="running")
     assert container["Labels"]["tradewind.folder"] == str(second / RUN)
     (second / RUN / "tasks/before/go").touch()
@@ -205,6 +208,23 @@ def test_cleared_on_another_worker_it_is_made_anew_for_all(
         mirror = _mirror(machine(name))
         mirror.refresh("runs/trade_qa")
         assert list(tree(mirror.root / RUN / "tasks/work")) == ["2"]
+
+
+def test_what_a_cleared_task_made_before_does_not_come_back_while_it_runs(
+    machine: Callable[[str], Path], task: MakeTask, attempt: StartTry, run: Callable[..., Any]
+) -> None:
+    root = machine("first")
+    run(task(root, "true", "before"))
+    run(task(root, "echo old > /pipeline/outputs/old"))
+    again = attempt(task(root, WAITING, inputs=["tasks/before"]), 2, cleared=1)
+    wait_for(lambda: "at work" in again.lines(), "its first line")
+    _mirror(root).refresh("runs/trade_qa")  # as another task of this worker does
+    assert not (root / RUN / "tasks/work").exists()
+    (root / RUN / "tasks/before/go").touch()
+    assert again.outcome()["result"]["task_id"] == "work/2"
+    second = _mirror(machine("second"))
+    second.refresh("runs/trade_qa")
+    assert tree(second.root / RUN / "tasks/work") == {"o": b"work/2\n"}
 
 
 def test_what_could_not_be_sent_is_sent_by_the_retry(
