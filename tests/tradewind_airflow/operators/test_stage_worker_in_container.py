@@ -9,6 +9,7 @@ import pytest
 from docker.types import Mount
 
 import engine as engines
+from bucket_server import BUCKET, FaultyProxy, keys, s3_environment
 from documents import REPOSITORY
 from engine import Engine
 
@@ -19,10 +20,11 @@ sys.path.insert(0, sys.argv[1])
 import engine as engines
 from pathlib import Path
 from tries import context_of
+from tradewind_airflow import macros
 from tradewind_airflow.operators.qa import QAConversionOperator
 operator = QAConversionOperator(
-    task_id="prepare", recipe="tiny", data=sys.argv[2], seed=1, run_dir="/runs/one", image=engines.BASE_IMAGE,
-    network_mode="none", gpus=1, **engines.own_interpreter(),
+    task_id="prepare", recipe="tiny", data=sys.argv[2], seed=1, image=engines.BASE_IMAGE, network_mode="none",
+    run_dir=macros.run_dir("trade_qa", "manual__1"), gpus=1, **engines.own_interpreter(),
 )
 os.makedirs("/runs/stores")
 try:
@@ -32,7 +34,7 @@ except Exception as error:
 """
 
 
-def _work(engine: Engine, data: str) -> dict[str, str]:
+def _work(engine: Engine, data: str, network: str = "none", **environment: str) -> dict[str, str]:
     """Run the worker to its end with a volume at /runs; gives what its task returned or raised."""
     volume = engine.cli.create_volume("tradewind-test-runs")["Name"]
     socket = engine.host.removeprefix("unix://")
@@ -41,11 +43,12 @@ def _work(engine: Engine, data: str) -> dict[str, str]:
     worker = engine.cli.create_container(
         engines.BASE_IMAGE,
         ["python", "-c", _WORKER, str(REPOSITORY / "tests"), data],
-        host_config=engine.cli.create_host_config(mounts=mounts, network_mode="none"),
+        host_config=engine.cli.create_host_config(mounts=mounts, network_mode=network),
         environment=own["env"] | {
             "DOCKER_HOST": "unix:///engine.sock", "AIRFLOW_HOME": "/tmp/airflow", "TRADEWIND_HOME": "/runs",
             "TRADEWIND_LEASE_DIR": "/runs/leases", "TRADEWIND_GPUS": "0",
             "TRADEWIND_MOUNT_ROOTS": engines.mount_roots(Path("/runs"), Path("/usr/share")),
+            **environment,
         },
     )["Id"]  # fmt: skip
     try:
@@ -55,8 +58,8 @@ def _work(engine: Engine, data: str) -> dict[str, str]:
         outcome = [line for line in said.splitlines() if line.startswith("outcome ")]
         assert outcome, said[-3000:]
         found = dict(json.loads(outcome[0].removeprefix("outcome ")))
-        place = Path(engine.cli.inspect_volume(volume)["Mountpoint"]) / "one/prepare/result.json"
-        assert place.exists() is (found["status"] == "success")
+        results = list(Path(engine.cli.inspect_volume(volume)["Mountpoint"]).rglob("prepare/result.json"))
+        assert len(results) == (found["status"] == "success")
         assert engine.containers() == []
         return found
     finally:
@@ -67,6 +70,19 @@ def _work(engine: Engine, data: str) -> dict[str, str]:
 def test_its_volume_is_found_on_the_host(engine: Engine) -> None:
     outcome = _work(engine, "embedded:en")
     assert (outcome["status"], outcome["task_id"]) == ("success", "prepare/1")
+
+
+def test_of_a_home_in_a_bucket_its_volume_is_found_and_the_result_published(
+    engine: Engine, proxy: FaultyProxy, endpoint: str
+) -> None:
+    """As the compose file has it: the local folder is a volume, and no mount root names it but the home's own."""
+    outcome = _work(
+        engine, "embedded:en", "host", TRADEWIND_HOME=f"s3://{BUCKET}/home", TRADEWIND_CACHE="/runs/cache",
+        TRADEWIND_MOUNT_ROOTS=engines.mount_roots(), **s3_environment(endpoint),
+    )  # fmt: skip
+    assert (outcome["status"], outcome["task_id"]) == ("success", "prepare/1")
+    (key,) = [key for key in keys(endpoint, "home/manifests/runs/trade_qa/manual__1-") if "/prepare/" in key]
+    assert key.endswith("/prepare/00000001.json")
 
 
 def test_a_folder_that_only_the_worker_has_is_refused(engine: Engine) -> None:
