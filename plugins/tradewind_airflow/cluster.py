@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.stages import WITH_TEAM, Stage
+from tradewind.stages import TRAININGS, WITH_TEAM, Stage
 
 
 @dataclass(frozen=True)
@@ -53,5 +53,6 @@ class Cluster:
 
 
 def processes_of(tasks: Iterable[Any]) -> dict[Stage, int]:
-    """How many processes share the stages of a DAG's tasks; mapped ones are left out."""
-    return {task.stage: task.processes for task in tasks if not task.is_mapped and hasattr(task, "processes")}
+    """How many processes share each training of a DAG's tasks; mapped ones are left out, and what others' tasks are."""
+    trainings = [task for task in tasks if getattr(task, "stage", None) in TRAININGS]
+    return {task.stage: task.processes for task in trainings if hasattr(task, "processes")}

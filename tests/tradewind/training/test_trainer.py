@@ -197,7 +197,7 @@ def test_examples_that_share_a_row_learn_what_they_learn_in_a_padded_batch(train
 def test_with_another_attention_too(trained: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch) -> None:
     """As with FlashAttention, which says itself where examples end: here the model's own, by masks."""
     expected = trained()
-    monkeypatch.setattr("tradewind.training.plan._takes_row_attention", lambda _: False)
+    monkeypatch.setattr("tradewind.training.plan._takes_row_attention", lambda *_: False)
     monkeypatch.setattr("tradewind.training.plan._choose_row", lambda *_: ("without padding", "of the test"))
     row = trained()
     assert not row[2]["chosen"]["row_attention"]
@@ -210,7 +210,7 @@ def test_packed_rows_learn_the_same_by_either_attention(
     settings = {"packing": True, "max_length": 128, "loss_type": "nll"}
     row = trained(**settings)
     assert row[2]["chosen"]["row_attention"]
-    monkeypatch.setattr("tradewind.training.plan._takes_row_attention", lambda _: False)
+    monkeypatch.setattr("tradewind.training.plan._takes_row_attention", lambda *_: False)
     _same(row, trained(**settings))
 
 
