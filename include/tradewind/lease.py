@@ -24,9 +24,12 @@ from tradewind.errors import GpuBusyError, RunDirBusyError, UserError
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _held: set[IO[str]] = set()
-_PATIENCE = 120.0  # placing files and changing a registry take seconds: what is waited for is a disk that deletes
+_PATIENCE = 120.0
+"""Seconds. Placing files and changing a registry take few: what is waited for is a disk that deletes, or a server of
+files which finds that a client of its is gone."""
 _POLL = 0.05
 _WORK_LOCK = ".lock"
+_WORKERS_LOCK = ".workers.lock"
 
 
 def close_in_children(file: IO[str]) -> None:
@@ -62,7 +65,8 @@ def run_dir_lock(run_dir: Path, stage: str, lane: str | None = None) -> Iterator
         lane: be the only one in this lane, beside others of the run that are in lanes of their own.
 
     Raises:
-        RunDirBusyError: at once, naming the process that holds the lock.
+        RunDirBusyError: at once, naming the process that holds the lock; after a while, where workers of an earlier
+            try do not come to their end.
     """
     with ExitStack() as held:
         if lane is None:
@@ -70,7 +74,35 @@ def run_dir_lock(run_dir: Path, stage: str, lane: str | None = None) -> Iterator
         else:
             held.enter_context(_locked(run_dir, ".lock", stage, fcntl.LOCK_SH))
             held.enter_context(_locked(run_dir, f".{lane}.lock", stage, fcntl.LOCK_EX))
+        _await_workers(run_dir, stage)
         yield
+
+
+@contextmanager
+def worker_lock(work: Path) -> Iterator[None]:
+    """Do a part of a stage's work, beside others that do, in a process that is no child of the stage's.
+
+    On another machine it may live on when that one is gone. Until it ends no other try of the stage begins: see
+    `run_dir_lock`.
+
+    Args:
+        work: the stage's work folder.
+    """
+    with _locked(work.parent, f"{work.stem}{_WORKERS_LOCK}", work.stem, fcntl.LOCK_SH, patience=_PATIENCE):
+        yield
+
+
+def _await_workers(run_dir: Path, stage: str) -> None:
+    name = f".{stage}{_WORKERS_LOCK}"
+    if not (run_dir / name).exists():
+        return
+    try:
+        with _locked(run_dir, name, stage, fcntl.LOCK_EX, patience=_PATIENCE):
+            return
+    except RunDirBusyError:
+        raise RunDirBusyError(
+            f"{run_dir}: workers of an earlier try are still at work on {stage}; wait for their end, or stop them"
+        ) from None
 
 
 @contextmanager

@@ -8,11 +8,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 
 from documents import SAMPLES, Cli, complaint
 from processes import DEADLINE, line, lives, python
+from tradewind import lease
 from tradewind.errors import RunDirBusyError
 from tradewind.lease import run_dir_lock
 
@@ -22,6 +24,14 @@ from pathlib import Path
 from tradewind.lease import run_dir_lock
 with run_dir_lock(Path(sys.argv[1]), "finetune"):
     print("held", flush=True)
+    sys.stdin.read()
+"""
+WORKER = """
+import sys
+from pathlib import Path
+from tradewind.lease import worker_lock
+with worker_lock(Path(sys.argv[1]) / ".finetune.work"):
+    print("at work", flush=True)
     sys.stdin.read()
 """
 
@@ -207,3 +217,27 @@ def test_the_baseline_runs_beside_a_training_but_not_two_trainings(tmp_path: Pat
             pass
     with run_dir_lock(tmp_path, "evaluate"):
         pass
+
+
+def test_no_try_begins_while_workers_of_the_one_before_are_at_work(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with python(WORKER, run) as first, python(WORKER, run) as second:
+        assert [line(first.stdout), line(second.stdout)] == ["at work", "at work"]
+        first.kill()
+        with monkeypatch.context() as hasty:
+            hasty.setattr(lease, "_PATIENCE", 0.2)
+            with (
+                pytest.raises(RunDirBusyError, match=r"workers of an earlier try are still at work on finetune;"),
+                run_dir_lock(run, "finetune", "training"),
+            ):
+                pass
+        with run_dir_lock(run, "adapt", "training"):  # another stage's
+            pass
+        ending = Event()
+
+        def end() -> None:
+            ending.set()
+            second.kill()
+
+        Timer(0.5, end).start()
+        with run_dir_lock(run, "finetune", "training"):
+            assert ending.is_set()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.errors import TemporaryError, UserError
+from tradewind.lease import worker_lock
 from tradewind.team import Team
 from tradewind.training.job import failure
 
@@ -88,11 +89,12 @@ def _work(folder: str) -> None:
     from tradewind.training.rank import serve
 
     work = Path(folder)
-    if failure(work) is not None:
-        return  # Ray Train starts all again, whatever it was that ended one of them
-    if code := serve(work):
-        # It ends the others, too, which would wait for this one.
-        raise RuntimeError(str(failure(work) or f"the worker ended with {code}"))
+    with worker_lock(work):
+        if failure(work) is not None:
+            return  # Ray Train starts all again, whatever it was that ended one of them
+        if code := serve(work):
+            # It ends the others, too, which would wait for this one.
+            raise RuntimeError(str(failure(work) or f"the worker ended with {code}"))
 
 
 def _tell_of_lack(workers: int, each: dict[str, float], there: dict[str, Any]) -> None:
