@@ -26,9 +26,13 @@ from documents import REPOSITORY
 TOKEN = "a-token-of-the-tests-0123456789"
 _LIMIT = 180.0
 _DASHBOARD = 8265
+HEAD = "10.77.0.1"
+BRIDGE = "cluster"
+"""What the cables of other hosts end in."""
 _IN_ITS_NETWORK = f"""
 ip link set lo up
-ray start --head --node-ip-address=127.0.0.1 --dashboard-host=127.0.0.1 --num-cpus=3 --num-gpus=0 \\
+ip link add {BRIDGE} type bridge && ip addr add {HEAD}/24 dev {BRIDGE} && ip link set {BRIDGE} up || exit 1
+ray start --head --node-ip-address="$3" --dashboard-host=127.0.0.1 --num-cpus="$4" --num-gpus=0 \\
     --object-store-memory=80000000 --temp-dir="$2" --disable-usage-stats >"$2/start.log" 2>&1 || exit 1
 exec {sys.executable} {__file__} "$1" {_DASHBOARD}
 """
@@ -46,11 +50,23 @@ def missing() -> str | None:
 
 @dataclass(frozen=True)
 class Ray:
-    """A running cluster of one node, for three workers."""
+    """A running cluster."""
 
     port: int
     """Of the dashboard, on this machine's loopback."""
     folder: Path
+    unshared: int
+    """The process whose child is the first in the cluster's own network."""
+
+    def nodes(self) -> int:
+        """How many are there."""
+        answer = self._client().get("/api/v0/nodes").raise_for_status().json()
+        return sum(node["state"] == "ALIVE" for node in answer["data"]["result"]["result"])
+
+    def inside(self) -> list[str]:
+        """What a command begins with that is to run in the cluster's network, among its processes."""
+        (first,) = psutil.Process(self.unshared).children()
+        return ["nsenter", f"--target={first.pid}", "--net", "--pid", "--mount", "--"]
 
     def jobs(self) -> list[dict[str, Any]]:
         """All that were submitted."""
@@ -74,28 +90,37 @@ class Ray:
         return httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=headers, timeout=30.0)
 
 
-@contextmanager
-def started() -> Iterator[Ray]:
-    """Start it with token authentication; nothing of it is left afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path knows 107 characters
-    environment = os.environ | {
+def environment() -> dict[str, str]:
+    """Of each node."""
+    return os.environ | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": TOKEN,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": f"{REPOSITORY}/include",
-        "GLOO_SOCKET_IFNAME": "lo",
     }
+
+
+@contextmanager
+def started(address: str = "127.0.0.1", cpus: int = 3, **variables: str) -> Iterator[Ray]:
+    """Start one node with token authentication; nothing of the cluster is left afterwards.
+
+    Args:
+        address: the node's own; other hosts know it by `HEAD`.
+        cpus: for so many workers.
+        variables: more of the node's environment.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # a socket's path knows 107 characters
     with socket.create_server(("127.0.0.1", 0)) as server:
         # All that runs in a space of processes of its own ends with its first.
         command = ["unshare", "--net", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc=/proc"]
         with subprocess.Popen(
-            [*command, "bash", "-c", _IN_ITS_NETWORK, "ray", str(server.fileno()), str(folder)],
-            env=environment,
+            [*command, "bash", "-c", _IN_ITS_NETWORK, "ray", str(server.fileno()), str(folder), address, str(cpus)],
+            env=environment() | variables,
             pass_fds=[server.fileno()],
             stdin=subprocess.DEVNULL,
         ) as process:
             try:
-                ray = Ray(server.getsockname()[1], folder)
+                ray = Ray(server.getsockname()[1], folder, process.pid)
                 _wait_until_it_answers(ray, process)
                 yield ray
             finally:

@@ -17,16 +17,14 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 import ray_cluster
-from documents import run_cli
 from ray_cluster import TOKEN, Ray
+from ray_tasks import BOUND, RUN, connect, losses, own, prepare, run_alone
 from tries import FileStore, Try, context_of, wait_for
 
 pytestmark = pytest.mark.slow
 Make = Callable[..., Any]
 Start = Callable[..., Try]
 _LINES = 150
-BOUND = 1e-4
-"""Of a step's loss, as between processes of one machine: see tests/tradewind/training/test_train_together.py."""
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +32,14 @@ def ray() -> Iterator[Ray]:
     why = ray_cluster.missing()
     if why:
         pytest.skip(why)
-    with ray_cluster.started() as ray:
+    with ray_cluster.started(GLOO_SOCKET_IFNAME="lo") as ray:
         yield ray
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run up to the stage before the training."""
-    folder = tmp_path_factory.mktemp("prepared")
-    done = run_cli(folder, "prepare", "--run-dir", str(folder / "run"), "--data", "embedded:ko")
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
-
-
-def _connect(monkeypatch: pytest.MonkeyPatch, port: int, token: str | None = TOKEN) -> None:
-    found = {"conn_type": "http", "host": "127.0.0.1", "port": port, "password": token}
-    monkeypatch.setenv("AIRFLOW_CONN_RAY_DEFAULT", json.dumps(found))
+    return prepare(tmp_path_factory.mktemp("prepared") / "run")
 
 
 @pytest.fixture
@@ -57,12 +47,12 @@ def training(ray: Ray, prepared: Path, tmp_path: Path, monkeypatch: pytest.Monke
     """Make a short fine-tuning a task on the cluster."""
     from tradewind_airflow.operators.ray_training import RayFinetuneOperator
 
-    _connect(monkeypatch, ray.port)
+    connect(monkeypatch, ray.port)
     shutil.copytree(prepared, tmp_path / "run")
 
     def make(**changes: Any) -> RayFinetuneOperator:
         settings: dict[str, Any] = {
-            "task_id": "finetune", "recipe": "tiny", "data": "embedded:ko", "seed": 42,
+            "task_id": "finetune", **RUN, "seed": 42,
             "overrides": {"finetune.num_train_epochs": 0.2}, "run_dir": str(tmp_path / "run"), "python": sys.executable,
             "cluster": {"nodes": 1, "gpus": 0},
         }  # fmt: skip
@@ -123,23 +113,6 @@ def _at_the_gate(one: Try) -> Callable[[], bool]:
     return lambda: len(_numbers(one)) == _LINES
 
 
-def _own(ray: Ray, run_dir: Path) -> list[dict[str, Any]]:
-    """The jobs of this test, in the order of their submission."""
-    jobs = [job for job in ray.jobs() if str(run_dir) in job["entrypoint"]]
-    return sorted(jobs, key=lambda job: int(job["start_time"]))
-
-
-def _losses(run_dir: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in (run_dir / "finetune/log.jsonl").read_text("utf-8").splitlines()]
-
-
-def _train_alone(run_dir: Path, overrides: dict[str, Any]) -> None:
-    """By one process."""
-    given = [word for name, value in overrides.items() for word in ("--set", f"{name}={value}")]
-    done = run_cli(run_dir, "finetune", "--run-dir", str(run_dir), "--recipe", "tiny", "--data", "embedded:ko", *given)
-    assert done.returncode == 0, done.stderr
-
-
 def _refused(operator: Any, tmp_path: Path, words: str, *, retried: bool = False) -> str:
     """The one line with which the task fails."""
     with pytest.raises(AirflowException, match=words) as caught:
@@ -168,14 +141,14 @@ def test_a_training_outlives_its_supervisor_and_one_of_its_workers(
     checkpoint = tmp_path / "run/.finetune.work/checkpoints/checkpoint-3/verified.json"
     wait_for(checkpoint.exists, "a checkpoint", 300)
     ray.workers()[-1].kill()
-    _train_alone(tmp_path / "alone/run", overrides)
+    run_alone("finetune", tmp_path / "alone/run", overrides)
     result = second.outcome(240)["result"]
     assert (result["status"], result["task_id"]) == ("success", "finetune/1")
     assert result["resumed_from_step"] >= 3
     assert any(f"finetune: resume from checkpoint-{result['resumed_from_step']}" in line for line in second.lines())
-    assert _losses(tmp_path / "run") == pytest.approx(_losses(tmp_path / "alone/run"), abs=BOUND)
+    assert losses(tmp_path / "run") == pytest.approx(losses(tmp_path / "alone/run"), abs=BOUND)
     assert _numbers(first, second) == list(range(1, 2 * _LINES + 1))
-    (job,) = _own(ray, tmp_path / "run")
+    (job,) = own(ray, tmp_path / "run")
     assert job["status"] == "SUCCEEDED"
     assert job["submission_id"].endswith("-0-1")
     assert FileStore(tmp_path / "store").get("tradewind_ray_job") is None
@@ -191,7 +164,7 @@ def test_a_job_ends_with_its_task(ray: Ray, training: Make, gate: Gate, attempt:
     wait_for(_at_the_gate(one), "the job's first lines")
     one.terminate()
     assert "stopped with its task" in one.outcome()["text"]
-    assert [job["status"] for job in _own(ray, tmp_path / "run")] == ["STOPPED"]
+    assert [job["status"] for job in own(ray, tmp_path / "run")] == ["STOPPED"]
 
 
 def test_a_job_is_left_to_the_retry_where_only_the_worker_ends(
@@ -201,7 +174,7 @@ def test_a_job_is_left_to_the_retry_where_only_the_worker_ends(
     wait_for(_at_the_gate(one), "the job's first lines")
     one.terminate()
     assert "a retry follows it" in one.outcome()["text"]
-    assert [job["status"] for job in _own(ray, tmp_path / "run")] == ["RUNNING"]
+    assert [job["status"] for job in own(ray, tmp_path / "run")] == ["RUNNING"]
 
 
 def test_a_cleared_task_ends_the_job_of_before_and_has_a_new_one(
@@ -212,7 +185,7 @@ def test_a_cleared_task_ends_the_job_of_before_and_has_a_new_one(
     first.kill()
     second = attempt(training(python=str(gate.program)), 2, cleared=1)
     wait_for(_at_the_gate(second), "the new job's first lines")
-    jobs = _own(ray, tmp_path / "run")
+    jobs = own(ray, tmp_path / "run")
     assert [(job["submission_id"][-4:], job["status"]) for job in jobs] == [("-0-1", "STOPPED"), ("-1-1", "RUNNING")]
 
 
@@ -220,7 +193,7 @@ def test_a_job_is_followed_over_a_while_without_its_cluster(
     ray: Ray, training: Make, gate: Gate, attempt: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ray_cluster.door(ray) as port:
-        _connect(monkeypatch, port)
+        connect(monkeypatch, port)
         one = attempt(training(python=str(gate.program)))
         wait_for(_at_the_gate(one), "the job's first lines")
     wait_for(
@@ -248,7 +221,7 @@ def test_a_task_that_took_too_long_leaves_no_job(
     context["ti"].max_tries, context["ti"].get_task_states = 1, lambda **_: {"manual__1": {"finetune": "running"}}
     with pytest.raises(AirflowException, match="stopped with its task"):
         operator.execute(context)
-    assert [job["status"] for job in _own(ray, tmp_path / "run")] == ["STOPPED"]
+    assert [job["status"] for job in own(ray, tmp_path / "run")] == ["STOPPED"]
 
 
 def test_a_job_that_is_stopped_from_outside_is_not_tried_again(
@@ -256,21 +229,21 @@ def test_a_job_that_is_stopped_from_outside_is_not_tried_again(
 ) -> None:
     one = attempt(training(python=str(gate.program)))
     wait_for(_at_the_gate(one), "the job's first lines")
-    ray.stop(_own(ray, tmp_path / "run")[0]["submission_id"])
+    ray.stop(own(ray, tmp_path / "run")[0]["submission_id"])
     outcome = one.outcome()
     assert outcome["error"] == "AirflowFailException"
     assert "stopped from outside" in outcome["text"]
     assert not (tmp_path / "run/finetune").exists()
 
 
-def test_a_retry_after_a_job_that_failed_has_a_job_of_its_own(
+def test_a_retry_after_a_job_that_failed_has_a_job_of_itsown(
     ray: Ray, training: Make, gate: Gate, attempt: Start, tmp_path: Path
 ) -> None:
     gate.open()
     for number in (1, 2):
         one = attempt(training(python=str(gate.program)), number)
         assert one.outcome() == {"error": "AirflowException", "text": "enough"}
-    jobs = _own(ray, tmp_path / "run")
+    jobs = own(ray, tmp_path / "run")
     assert [(job["submission_id"][-4:], job["status"]) for job in jobs] == [("-0-1", "FAILED"), ("-0-2", "FAILED")]
 
 
@@ -297,12 +270,12 @@ def test_a_job_that_ends_well_without_a_result_here(
 
 
 def test_a_wrong_token(ray: Ray, training: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _connect(monkeypatch, ray.port, "another-token")
+    connect(monkeypatch, ray.port, "another-token")
     assert "another-token" not in _refused(training(), tmp_path, "refuses the token")
 
 
 def test_no_token(ray: Ray, training: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _connect(monkeypatch, ray.port, None)
+    connect(monkeypatch, ray.port, None)
     _refused(training(), tmp_path, "asks for a token")
 
 
@@ -311,7 +284,7 @@ def test_no_connection(training: Make, tmp_path: Path) -> None:
 
 
 def test_no_cluster(training: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _connect(monkeypatch, 1)
+    connect(monkeypatch, 1)
     assert "127.0.0.1:1" in _refused(training(), tmp_path, "does not answer", retried=True)
 
 
@@ -328,6 +301,6 @@ class _SomethingElse(BaseHTTPRequestHandler):
 def test_an_address_that_is_no_ray_cluster(training: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), _SomethingElse) as server:
         threading.Thread(target=server.serve_forever).start()
-        _connect(monkeypatch, server.server_port)
+        connect(monkeypatch, server.server_port)
         _refused(training(), tmp_path, "not as a Ray cluster's dashboard does")
         server.shutdown()
