@@ -8,6 +8,7 @@ import logging
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from tradewind.asking.store import answers_file
 from tradewind.config import EvaluateConfig, ModelConfig
 from tradewind.files import iter_jsonl, write_atomically
 from tradewind.results import Artifact, PeakMemory
-from tradewind.team import Team
+from tradewind.team import Device, Team
 from tradewind.training.answer_together import answer_together
 from tradewind.training.generate import Answer, answer_all
 from tradewind.training.generation.plan import Plan, plan
@@ -65,13 +66,15 @@ def answers_of(
     revision = model_config.model_revision if isinstance(source, str) else None
     tokenizer = load_tokenizer(source, revision)
     prompts = [chat_prompt(tokenizer, question) for question in questions]
-    planned = plan(source, prompts, model_config, config)
+    device = None if team is None else team.device
+    planned = plan(source, prompts, model_config, config, device=device)
     if team is not None and team.device == "cpu" and config.per_device_eval_batch_size == "auto":
         planned = replace(planned, batch_size=max(1, planned.batch_size // team.processes))  # they share its memory
     processes = 1 if team is None else team.processes
+    where = partial(_file, device=device, processes=processes)
     identity = model_identity(source, revision)
     if identity is not None:
-        kept = _read(_file(identity, prompts, model_config, config, planned, processes=processes), len(prompts))
+        kept = _read(where(identity, prompts, model_config, config, planned), len(prompts))
         if kept is not None:
             log.info("%s: %d answers are there from before", name, len(kept))
             return Answers(kept, 0)
@@ -85,7 +88,7 @@ def answers_of(
             name, source, prompts, team, work, model_config=model_config, config=config, plan=planned
         )
     if identity is not None:
-        path = _file(identity, prompts, model_config, config, made.plan, processes=processes)
+        path = where(identity, prompts, model_config, config, made.plan)
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = (json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in made.answers)
         write_atomically(path, "".join(rows))
@@ -107,9 +110,9 @@ def _file(
     config: EvaluateConfig,
     made: Plan,
     *,
+    device: Device | None,
     processes: int,
 ) -> Path:
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
     decides = {
         "model": identity,
         "prompts": prompts,
@@ -118,13 +121,20 @@ def _file(
         "max_new_tokens": config.max_new_tokens,
         "generator": made.generator,
         "batch": made.batch_size,
-        "device": gpu,
+        "device": _device_name(device),
         "versions": [torch.__version__, transformers.__version__],
     }
     if processes > 1:  # which puts other questions into a batch
         decides["processes"] = processes
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return answers_file().parent / "models" / f"{key}.jsonl"
+
+
+def _device_name(device: Device | None) -> str:
+    """What the answers are computed on; of GPUs of other machines no more than that they are some."""
+    if torch.cuda.is_available() and device != "cpu":
+        return str(torch.cuda.get_device_name())
+    return device if device == "cuda" else platform.machine()
 
 
 def _read(path: Path, count: int) -> list[Answer] | None:

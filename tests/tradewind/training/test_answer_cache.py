@@ -77,7 +77,7 @@ def test_another_generators_answers_are_kept_apart(model: Path, monkeypatch: pyt
 
     size = plan(model, [[2]], ModelConfig(), SHORT).batch_size
     monkeypatch.setattr(generate, "continuously", fails)
-    monkeypatch.setattr(answer_cache, "plan", lambda *_: Plan("continuous", size, "test"))
+    monkeypatch.setattr(answer_cache, "plan", lambda *_, **__: Plan("continuous", size, "test"))
     for _ in range(2):
         assert answers_of("base", model, QUESTIONS, ModelConfig(), SHORT).generated == 3
     monkeypatch.undo()

@@ -45,6 +45,18 @@ def test_the_answers_are_those_of_one_process(model: Path, tmp_path: Path) -> No
     assert not (tmp_path / "job").exists()
 
 
+def test_answers_of_a_cpu_are_not_taken_for_those_of_gpus_elsewhere(model: Path, tmp_path: Path) -> None:
+    settings = EvaluateConfig(max_new_tokens=12, generator="batches", per_device_eval_batch_size=4)
+    answers_of("base", model, QUESTIONS, ModelConfig(), settings, team=TWO, work=tmp_path)
+
+    def launched(_: Path) -> None:
+        raise UserError("they are made anew")
+
+    elsewhere = replace(TWO, device="cuda", launch=launched)
+    with pytest.raises(UserError, match="they are made anew"):
+        answers_of("base", model, QUESTIONS, ModelConfig(), settings, team=elsewhere, work=tmp_path)
+
+
 def test_a_process_without_a_question_loads_no_model(model: Path, tmp_path: Path) -> None:
     alone = answers_of("base", model, QUESTIONS[:1], ModelConfig(), SHORT)
     both = answers_of("base", model, QUESTIONS[:1], ModelConfig(), SHORT, team=TWO, work=tmp_path)

@@ -13,7 +13,8 @@ from transformers import AutoConfig
 
 from tradewind.config import EvaluateConfig, ModelConfig
 from tradewind.preflight import check_generator
-from tradewind.training.generation.memory import fitting_batch
+from tradewind.team import Device
+from tradewind.training.generation.memory import MOST, fitting_batch
 
 Generator = Literal["vllm", "continuous", "batches"]
 
@@ -31,7 +32,12 @@ class Plan:
 
 
 def plan(
-    source: Path | str, prompts: Sequence[Sequence[int]], model_config: ModelConfig, config: EvaluateConfig
+    source: Path | str,
+    prompts: Sequence[Sequence[int]],
+    model_config: ModelConfig,
+    config: EvaluateConfig,
+    *,
+    device: Device | None = None,
 ) -> Plan:
     """The recipe's wish where it can be had on this machine, else what comes nearest.
 
@@ -40,15 +46,19 @@ def plan(
     Args:
         source: the model's folder or hub name.
         prompts: token ids.
+        device: what the answers are computed on; None: a GPU where this process sees one.
 
     Raises:
         UserError: vLLM is asked for and not installed.
     """
     check_generator(config)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    here: Device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device or here
     generator, why = _generator(config.generator, device)
     if config.per_device_eval_batch_size != "auto":
         return Plan(generator, config.per_device_eval_batch_size, f"{why}; as many at once as the recipe says")
+    if device == "cuda" and here == "cpu":
+        return Plan(generator, MOST[device], f"{why}, on other machines")  # whose memory nobody here can measure
     revision = model_config.model_revision if isinstance(source, str) else None
     prompt = max((len(prompt) for prompt in prompts), default=1)
     size = fitting_batch(
@@ -59,7 +69,7 @@ def plan(
     return Plan(generator, size, f"{why}; at once {many}")
 
 
-def _generator(wish: str, device: str) -> tuple[Generator, str]:
+def _generator(wish: str, device: Device) -> tuple[Generator, str]:
     if wish == "batches":
         return "batches", "as the recipe says"
     if device == "cpu":

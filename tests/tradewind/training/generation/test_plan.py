@@ -56,6 +56,19 @@ def test_on_a_gpu_it_is_continuous_batching() -> None:
     assert "vLLM is not installed" in why
 
 
+def test_for_gpus_of_other_machines_it_is_theirs() -> None:
+    """The process of a stage whose workers Ray starts elsewhere may see none itself."""
+    found = plan(EMBEDDED, PROMPTS, ModelConfig(), EvaluateConfig(), device="cuda")
+    assert (found.generator, found.batch_size) == ("continuous", memory.MOST["cuda"])
+    assert "on other machines" in found.why
+
+
+@pytest.mark.usefixtures("gpu")
+def test_for_workers_without_a_gpu_it_is_batches_wherever_it_is_made() -> None:
+    found = plan(EMBEDDED, PROMPTS, ModelConfig(), EvaluateConfig(), device="cpu")
+    assert (found.generator, found.batch_size) == ("batches", memory.MOST["cpu"])
+
+
 @pytest.mark.usefixtures("gpu", "vllm")
 def test_on_a_gpu_it_is_vllm_where_that_is_installed() -> None:
     assert _plan()[0] == "vllm"
