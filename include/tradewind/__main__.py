@@ -18,7 +18,7 @@ import tradewind
 from tradewind.bars import BarsAsLines
 from tradewind.chatter import quiet_libraries
 from tradewind.shard import DIVIDED
-from tradewind.stages import STAGES, TRAININGS, WITH_TEAM
+from tradewind.stages import STAGES, WITH_TEAM
 
 _SHARDS = {
     "extract": "do every N-th passage, from the I-th; default: all",
@@ -99,9 +99,8 @@ def _add_stage(commands: Any, stage: str) -> None:
         command.add_argument(
             "--processes", type=int, default=1, metavar="N", help="so many share the work with the model, a GPU each"
         )
-    if stage in TRAININGS:
         command.add_argument(
-            "--ray-workers", type=int, metavar="N", help="so many of this Ray cluster train, a GPU each"
+            "--ray-workers", type=int, metavar="N", help="so many of this Ray cluster share it, a GPU each"
         )
         command.add_argument("--ray-cpus", type=int, default=1, metavar="N", help="cores that each of them takes")
         command.add_argument("--ray-no-gpu", action="store_true", help="they take no GPU")

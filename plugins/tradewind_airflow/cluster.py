@@ -38,7 +38,7 @@ class Cluster:
         if found.nodes > 1 and not on_ray:
             raise ValueError(
                 f"cluster: a task has the GPUs of one machine; nodes is 1, not {found.nodes}; several are a Ray "
-                "cluster's (RayAdaptOperator, RayFinetuneOperator)"
+                "cluster's (RayFinetuneOperator and its like)"
             )
         if gpus not in (0, found.gpus):
             raise TypeError(f"cluster says {found.gpus} GPUs and gpus {gpus}; state one of them")

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tradewind.errors import UserError
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CHAMPION_INPUT, MODEL, Version
 from tradewind.results import Artifact
@@ -25,9 +26,12 @@ def champion_of(stage: StageRun) -> Version | None:
     The pointer is read once: it may move while the stage is at work.
 
     Raises:
-        UserError: the pointer leads nowhere, or the model's files are not those that were registered.
+        UserError: the folder is not there, the pointer leads nowhere, or the model's files are not those that were
+            registered.
     """
     folder = os.environ.get(MODELS_VARIABLE)
+    if folder and not Path(folder).is_dir():  # on another machine, most likely, which does not mount it
+        raise UserError(f"{folder}: no such folder; the champion is looked for there ({MODELS_VARIABLE})")
     champion = Registry(Path(folder)).champion() if folder else None
     if champion is None:
         return None

@@ -15,7 +15,7 @@ from typing import Any
 from tradewind.errors import TemporaryError, UserError
 from tradewind.lease import worker_lock
 from tradewind.team import Team
-from tradewind.training.job import failure
+from tradewind.training.job import TrainJob, failure, read_job
 
 log = logging.getLogger("tradewind")
 RESTARTS = 3
@@ -57,21 +57,10 @@ def launch_on_ray(work: Path, workers: int, each: dict[str, float]) -> None:
         UserError: what a worker found the user has to mend.
         TemporaryError: a worker was lost more often than all are started again, or a node does not see `work`.
     """
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
     from ray.train.v2.api.exceptions import TrainingFailedError
 
-    use_gpu = "GPU" in each
-    trainer = TorchTrainer(
-        partial(_work, str(work)),
-        torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if use_gpu else "gloo"),
-        scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=each),
-        run_config=RunConfig(
-            name="train", storage_path=str(work / _OWN), failure_config=FailureConfig(max_failures=RESTARTS)
-        ),
-    )
     try:
-        trainer.fit()
+        _fit(work, workers, each)
     except TrainingFailedError as error:
         raise failure(work) or TemporaryError(
             f"the {workers} workers ended for the {RESTARTS + 1}. time: {_line(error)}; start the stage again: "
@@ -84,10 +73,35 @@ def launch_on_ray(work: Path, workers: int, each: dict[str, float]) -> None:
         raise told
 
 
+def _fit(work: Path, workers: int, each: dict[str, float]) -> None:
+    """Who train talk to each other; who answer know of no other, and see of a node's GPUs their own."""
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    use_gpu = "GPU" in each
+    settings: dict[str, Any] = {
+        "scaling_config": ScalingConfig(num_workers=workers, use_gpu=use_gpu, resources_per_worker=each),
+        "run_config": RunConfig(
+            name="train", storage_path=str(work / _OWN), failure_config=FailureConfig(max_failures=RESTARTS)
+        ),
+    }
+    if isinstance(read_job(work), TrainJob):
+        backend = TorchConfig(backend="cpu:gloo,cuda:nccl" if use_gpu else "gloo")
+        TorchTrainer(partial(_work, str(work)), torch_config=backend, **settings).fit()
+    else:
+        DataParallelTrainer(partial(_work, str(work)), **settings).fit()
+
+
 def _work(folder: str) -> None:
-    """What each worker does; Ray Train has told it its rank by then."""
+    """What each worker does."""
+    from ray.train import get_context
+
     from tradewind.training.rank import serve
 
+    own = get_context()
+    place = {"WORLD_SIZE": own.get_world_size(), "RANK": own.get_world_rank(), "LOCAL_RANK": own.get_local_rank()}
+    os.environ |= {name: str(number) for name, number in place.items()}
     work = Path(folder)
     with worker_lock(work):
         if failure(work) is not None:
@@ -98,11 +112,11 @@ def _work(folder: str) -> None:
 
 
 def _tell_of_lack(workers: int, each: dict[str, float], there: dict[str, Any]) -> None:
-    """A cluster may grow, so that a training which is too large for it waits; the log says for what."""
+    """A cluster may grow, so that a stage which is too large for it waits; the log says for what."""
     for name, amount in each.items():
         if workers * amount > there.get(name, 0):
             log.warning(
-                "%d workers need %g %s, the cluster has %g: the training waits until it has more",
+                "%d workers need %g %s, the cluster has %g: the stage waits until it has more",
                 workers, workers * amount, name, there.get(name, 0),
             )  # fmt: skip
 

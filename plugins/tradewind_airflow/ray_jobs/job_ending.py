@@ -29,7 +29,7 @@ def job_failure(task: str, job: JobInfo, last_lines: Sequence[str]) -> AirflowEx
     if job.status == "STOPPED":
         return AirflowFailException(
             f"{task}: its Ray job {job.submission_id} was stopped from outside (`ray job stop`, or the dashboard); "
-            "clear the task to go on from the newest checkpoint"
+            "clear the task to go on, a training from its newest checkpoint"
         )
     if job.exit_code == UserError.exit_code:
         return AirflowFailException(why)
@@ -49,6 +49,6 @@ def _a_retry_may_help(task: str, job: JobInfo, why: str) -> str:
     if job.exit_code in _KILLED:
         return (
             f"{task}: its Ray job's own process was killed (SIGKILL): by a person, with its node, or because the "
-            "node's memory was full; a retry goes on from the newest checkpoint"
+            "node's memory was full; a retry goes on, a training from its newest checkpoint"
         )
     return f"{task}: its Ray job {job.submission_id} ended with exit code {job.exit_code}: {why}"

@@ -200,8 +200,8 @@ class RayJob:
                 job = self.cluster.info(submitted)
                 if job is None:
                     raise AirflowException(
-                        f"Ray job {submitted}: the cluster knows it no more, as after a restart; a retry goes on from "
-                        "the newest checkpoint"
+                        f"Ray job {submitted}: the cluster knows it no more, as after a restart; a retry goes on, "
+                        "a training from its newest checkpoint"
                     )
                 # What the log holds after the job's end is all of it.
                 if job.has_ended or time.monotonic() >= read_again:

@@ -85,6 +85,11 @@ def on_cluster(path: Path, paths: Mapping[str, str]) -> str:
     return str(path)
 
 
+def named_otherwise(path: Path, paths: Mapping[str, str]) -> bool:
+    """Whether the cluster's nodes name a folder otherwise than this worker."""
+    return any(path.is_relative_to(own) for own in paths)
+
+
 def for_cluster(config: RunConfig, paths: Mapping[str, str]) -> RunConfig:
     """The same configuration with the folders in it named as the cluster's nodes do.
 

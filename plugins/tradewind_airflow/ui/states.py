@@ -23,6 +23,8 @@ _BY_OPERATOR = {
     "GemmaTrialOperator": "finetune",
     "QAConversionOperator": "prepare",
     "RayAdaptOperator": "adapt",
+    "RayBaselineOperator": "baseline",
+    "RayEvaluateOperator": "evaluate",
     "RayFinetuneOperator": "finetune",
     "RegisterModelOperator": "register",
     "ReportOperator": "report",

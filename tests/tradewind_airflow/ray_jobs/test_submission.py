@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tradewind.errors import UserError
 from tradewind.recipes import resolve
+from tradewind.run_dir import RunDir
 from tradewind_airflow.containers.identity import Identity
-from tradewind_airflow.operators.ray_training import RayFinetuneOperator, RayTrainingOperator
+from tradewind_airflow.operators.ray_stage import RayEvaluateOperator, RayFinetuneOperator, RayStageOperator
 from tradewind_airflow.ray_jobs.submission import for_cluster, job_name, job_request, on_cluster, parsed, submission_id
 
 FIRST = Identity("trade_qa/manual__2026-11-22T02:00:00+00:00", "finetune/1", 0, "owner")
@@ -100,8 +103,36 @@ def test_a_cluster_that_is_none(cluster: Any) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"stage": "evaluate"}, "only the trainings"), ({"stage": "adapt", "paths": {"/a": "b"}}, "'b' is no folder")],
+    [({"stage": "report"}, "only stages with a model"), ({"stage": "adapt", "paths": {"/a": "b"}}, "'b' is no folder")],
 )
 def test_wrong_arguments_are_told_as_the_dag_is_read(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        RayTrainingOperator(task_id="t", **wrong)
+        RayStageOperator(task_id="t", **wrong)
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """What the job of an evaluation learns of the folders beside its run's, where the pipeline has models."""
+    monkeypatch.setenv("TRADEWIND_HOME", str(tmp_path))
+    (tmp_path / "models/trade_qa").mkdir(parents=True)
+
+    def folders(**paths: str) -> dict[str, str]:
+        named = {str(tmp_path / own if own != "home" else tmp_path): theirs for own, theirs in paths.items()}
+        operator = RayEvaluateOperator(task_id="evaluate", paths=named)
+        return operator._shared_folders(RunDir(tmp_path / "runs/trade_qa/1"), FIRST)
+
+    return folders
+
+
+def test_an_evaluation_finds_the_champion_and_the_kept_answers(
+    evaluation: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    names = ("TRADEWIND_MODELS", "models/trade_qa"), ("TRADEWIND_ANSWERS", "answers")
+    assert evaluation() == {name: str(tmp_path / folder) for name, folder in names}
+    assert evaluation(home="/mnt") == {name: f"/mnt/{folder}" for name, folder in names}
+    assert evaluation(runs="/mnt/r", models="/mnt/m") == {"TRADEWIND_MODELS": "/mnt/m/trade_qa"}
+
+
+def test_a_champion_that_the_nodes_may_not_see_is_not_left_out(evaluation: Callable[..., dict[str, str]]) -> None:
+    with pytest.raises(UserError, match=r"models/trade_qa: the champion is looked for there, but `paths` does not say"):
+        evaluation(runs="/mnt/runs")

@@ -45,7 +45,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def training(ray: Ray, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Make a short fine-tuning a task on the cluster."""
-    from tradewind_airflow.operators.ray_training import RayFinetuneOperator
+    from tradewind_airflow.operators.ray_stage import RayFinetuneOperator
 
     connect(monkeypatch, ray.port)
     shutil.copytree(prepared, tmp_path / "run")
@@ -216,7 +216,7 @@ def test_a_task_that_took_too_long_leaves_no_job(
             ending.callback(operator.on_kill)
             raise AirflowTaskTimeout("too long")
 
-    monkeypatch.setattr("tradewind_airflow.operators.ray_training.log_line", lambda _, line: too_long(line))
+    monkeypatch.setattr("tradewind_airflow.operators.ray_stage.log_line", lambda _, line: too_long(line))
     context = context_of(tmp_path / "store", task_id="finetune")
     context["ti"].max_tries, context["ti"].get_task_states = 1, lambda **_: {"manual__1": {"finetune": "running"}}
     with pytest.raises(AirflowException, match="stopped with its task"):
@@ -236,7 +236,7 @@ def test_a_job_that_is_stopped_from_outside_is_not_tried_again(
     assert not (tmp_path / "run/finetune").exists()
 
 
-def test_a_retry_after_a_job_that_failed_has_a_job_of_itsown(
+def test_a_retry_after_a_job_that_failed_has_a_job_of_its_own(
     ray: Ray, training: Make, gate: Gate, attempt: Start, tmp_path: Path
 ) -> None:
     gate.open()
@@ -265,7 +265,7 @@ def test_a_cluster_whose_python_cannot_run_it(training: Make, tmp_path: Path, pr
 def test_a_job_that_ends_well_without_a_result_here(
     training: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tradewind_airflow.operators.ray_training._RESULT_LIMIT", 0.0)
+    monkeypatch.setattr("tradewind_airflow.operators.ray_stage._RESULT_LIMIT", 0.0)
     assert "`paths`" in _refused(training(python="true"), tmp_path, "the Ray job ended well")
 
 
