@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import json
+import logging
 import os
 import re
 import signal
@@ -22,11 +23,12 @@ from typing import IO
 
 from tradewind.errors import GpuBusyError, RunDirBusyError, UserError
 
+log = logging.getLogger("tradewind")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _held: set[IO[str]] = set()
-_PATIENCE = 120.0
-"""Seconds. Placing files and changing a registry take few: what is waited for is a disk that deletes, or a server of
-files which finds that a client of its is gone."""
+_PATIENCE = 120.0  # placing files and changing a registry take seconds: what is waited for is a disk that deletes
+_WORKERS_PATIENCE = 300.0
+"""Seconds: a node that was cut off from its Ray cluster gave up, and ended its worker, after 182."""
 _POLL = 0.05
 _WORK_LOCK = ".lock"
 _WORKERS_LOCK = ".workers.lock"
@@ -96,13 +98,15 @@ def _await_workers(run_dir: Path, stage: str) -> None:
     name = f".{stage}{_WORKERS_LOCK}"
     if not (run_dir / name).exists():
         return
-    try:
-        with _locked(run_dir, name, stage, fcntl.LOCK_EX, patience=_PATIENCE):
-            return
-    except RunDirBusyError:
-        raise RunDirBusyError(
-            f"{run_dir}: workers of an earlier try are still at work on {stage}; wait for their end, or stop them"
-        ) from None
+    at_work = f"{run_dir}: workers of an earlier try are still at work on {stage}"
+    for patience in (0.0, _WORKERS_PATIENCE):
+        try:
+            with _locked(run_dir, name, stage, fcntl.LOCK_EX, patience=patience):
+                return
+        except RunDirBusyError:
+            if not patience:
+                log.warning("%s; waiting up to %.0f s for their end", at_work, _WORKERS_PATIENCE)
+    raise RunDirBusyError(f"{at_work}; wait for their end, or stop them")
 
 
 @contextmanager

@@ -219,12 +219,14 @@ def test_the_baseline_runs_beside_a_training_but_not_two_trainings(tmp_path: Pat
         pass
 
 
-def test_no_try_begins_while_workers_of_the_one_before_are_at_work(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_try_begins_while_workers_of_the_one_before_are_at_work(
+    run: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with python(WORKER, run) as first, python(WORKER, run) as second:
         assert [line(first.stdout), line(second.stdout)] == ["at work", "at work"]
         first.kill()
         with monkeypatch.context() as hasty:
-            hasty.setattr(lease, "_PATIENCE", 0.2)
+            hasty.setattr(lease, "_WORKERS_PATIENCE", 0.2)
             with (
                 pytest.raises(RunDirBusyError, match=r"workers of an earlier try are still at work on finetune;"),
                 run_dir_lock(run, "finetune", "training"),
@@ -241,3 +243,4 @@ def test_no_try_begins_while_workers_of_the_one_before_are_at_work(run: Path, mo
         Timer(0.5, end).start()
         with run_dir_lock(run, "finetune", "training"):
             assert ending.is_set()
+    assert "still at work on finetune; waiting up to 300 s for their end" in caplog.text
