@@ -58,10 +58,10 @@ class Ray:
     unshared: int
     """The process whose child is the first in the cluster's own network."""
 
-    def nodes(self) -> int:
-        """How many are there."""
+    def nodes(self) -> set[str]:
+        """The addresses of those that are there."""
         answer = self._client().get("/api/v0/nodes").raise_for_status().json()
-        return sum(node["state"] == "ALIVE" for node in answer["data"]["result"]["result"])
+        return {node["node_ip"] for node in answer["data"]["result"]["result"] if node["state"] == "ALIVE"}
 
     def inside(self) -> list[str]:
         """What a command begins with that is to run in the cluster's network, among its processes."""

@@ -17,7 +17,7 @@ from ray_cluster import BRIDGE, HEAD, Ray
 
 CABLE = "eth0"
 """A host's own end of its cable."""
-_LIMIT = 120.0
+_LIMIT = 180.0
 # What loses its cable does not hang up: this is how soon the head gives it up (by default after a minute).
 _HEALTH = {"RAY_health_check_period_ms": "1000", "RAY_health_check_timeout_ms": "2000"}
 _HOST = f"""
@@ -40,7 +40,8 @@ class Host:
         """Start it; it is there once the cluster says so."""
         self._ray = ray
         self._name = f"host{number}"
-        command = [*ray.inside(), "bash", "-c", _HOST, "host", str(ray.folder), self._name, f"10.77.0.{number + 1}"]
+        self.address = f"10.77.0.{number + 1}"
+        command = [*ray.inside(), "bash", "-c", _HOST, "host", str(ray.folder), self._name, self.address]
         self._process = subprocess.Popen(command, env=ray_cluster.environment(), stdin=subprocess.DEVNULL)
 
     @property
@@ -77,16 +78,28 @@ class Hosts:
     def __init__(self, ray: Ray) -> None:
         self.ray = ray
         self.there: list[Host] = []
+        self._number = 0
 
     def add(self, count: int) -> None:
         """Start so many at once, and wait until the cluster has them."""
-        nodes = self.ray.nodes() + count
-        first = len(self.there) + 1
-        self.there += [Host(self.ray, number) for number in range(first, first + count)]
+        added = range(len(self.there), len(self.there) + count)
+        self.there += [self._new() for _ in added]
         deadline = time.monotonic() + _LIMIT
-        while self.ray.nodes() < nodes:
-            assert time.monotonic() < deadline, [host.told() for host in self.there]
+        while not all(self._is_there(at) for at in added):
+            assert time.monotonic() < deadline, [self.there[at].told() for at in added]
             time.sleep(0.1)
+
+    def _is_there(self, at: int) -> bool:
+        host = self.there[at]
+        if not host.is_up:  # `ray start` gives up after half a minute, which is little on a busy machine
+            assert "timed out during startup" in host.told(), host.told()
+            self.there[at] = self._new()
+            return False
+        return host.address in self.ray.nodes()
+
+    def _new(self) -> Host:
+        self._number += 1
+        return Host(self.ray, self._number)
 
 
 @contextmanager
