@@ -27,7 +27,7 @@ def runs_of(home: Path) -> list[KnownRun]:
     """
     found = []
     for path in sorted((home / "runs").glob("[!.]*/[!.]*/")):
-        with _alone(path) as is_free:
+        with suppress(FileNotFoundError), _alone(path) as is_free:  # another prune may remove it meanwhile
             written, sources = _written_at(path), sources_of(path)
             found.append(KnownRun(path.parent.name, path.name, written, not is_free, path.is_symlink(), sources))
     return found
@@ -62,7 +62,10 @@ def remove_run(home: Path, run: KnownRun, first: Callable[[], None] | None = Non
         if first is not None:
             first()
         leaving = path.with_name(f"{_LEAVING}{uuid.uuid4().hex}")  # so that a half of one is never seen
-        path.rename(leaving)
+        try:
+            path.rename(leaving)
+        except FileNotFoundError:  # another prune was first
+            return True
     for entry in entries_of(home, run):
         entry.unlink(missing_ok=True)
     with suppress(FileNotFoundError):  # another prune takes it for a leftover
@@ -89,7 +92,10 @@ def leftovers(home: Path) -> list[Path]:
 def _alone(run: Path) -> Iterator[bool]:
     """Whether no process of this machine works in the run; none can begin to while the block runs."""
     with ExitStack() as held:
-        for path in sorted({run / ".lock", *run.glob(".*lock")}):
+        locks = {run / ".lock"}
+        with suppress(FileNotFoundError):  # the run is gone
+            locks |= set(run.glob(".*lock"))
+        for path in sorted(locks):
             try:
                 file = held.enter_context(path.open("r"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from tradewind.lease import run_dir_lock
 from tradewind.registry.register import register
 from tradewind.registry.store import Registry
 from tradewind.retention import bucket as retention
+from tradewind.retention.disk import bytes_of
 from tradewind.store.bucket import Bucket, Entry
 from tradewind.store.mirror import Mirror, using
 
@@ -136,6 +138,19 @@ def test_links_stay_and_what_they_lead_to(tmp_path: Path, capsys: pytest.Capture
     assert (elsewhere / "finetune/result.json").is_file()
     assert "stays  trade_qa/night-1: a link, and so not ours to remove" in capsys.readouterr().out
     assert sorted(path.name for path in runs.glob(".[!l]*")) == [".results"] * (runs / ".results").exists()
+
+
+def test_what_another_prune_removes_meanwhile_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in (1, 2, 3):
+        _night(tmp_path, number)
+
+    def meanwhile(*given: object) -> list[int]:
+        shutil.rmtree(tmp_path / "runs/trade_qa/night-1")
+        return bytes_of(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prune, "bytes_of", meanwhile)
+    assert _prune(tmp_path, "--keep", "1", "--idle-hours", "0") == 0
+    assert _names(tmp_path) == ["night-3"]
 
 
 @pytest.mark.parametrize(

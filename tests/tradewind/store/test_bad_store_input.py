@@ -14,9 +14,10 @@ from tradewind.errors import TemporaryError, UserError
 from tradewind.faults import told_to_user
 from tradewind.store.address import cache_limit, home_of
 from tradewind.store.bucket import Bucket
-from tradewind.store.manifest import Manifest, StoredFile, read_manifest, sealed
+from tradewind.store.manifest import Manifest, Part, StoredFile, read_manifest, sealed
 from tradewind.store.mirror import Mirror
 from tradewind.store.units import is_unit
+from tradewind.store.upload import Upload
 
 Worker = Callable[[str], Mirror]
 
@@ -187,6 +188,40 @@ def test_a_local_disk_that_is_full(worker: Worker, small_disk: Path) -> None:
     assert {name for name in tree(second.root) if ".locks" not in name} <= set(before)
     assert not (second.root / RUN / "finetune/model/weights.bin").exists()
     assert litter(second.root) == []
+
+
+def test_a_disk_that_is_full_of_small_files_leaves_nothing_half(worker: Worker, small_disk: Path) -> None:
+    first = worker("first")
+    run = publish_stage(first.root / RUN, "finetune", {f"{number}.bin": weights(0.06, number) for number in range(16)})
+    first.publish_run(run.path)
+    second = worker("small")
+    with pytest.raises(OSError, match="No space left") as caught:
+        second.refresh("runs/trade_qa")
+    assert "the disk is full; free space" in str(told_to_user(caught.value))
+    assert not (second.root / RUN / "finetune").exists()
+    assert litter(second.root) == []
+    subprocess.run(["mount", "-o", "remount,size=9m", str(small_disk)], check=True)
+    second.refresh("runs/trade_qa")
+    assert tree(second.root / RUN / "finetune") == tree(run.published("finetune"))
+
+
+def test_a_file_that_changes_while_it_is_sent_is_not_published(
+    worker: Worker, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = worker("first")
+    run = publish_stage(here.root / RUN, "finetune", {"weights.bin": weights(0.2)})
+    file, send = run.published("finetune") / "weights.bin", Upload._send
+
+    def meanwhile(self: Upload, data: bytes) -> Part:
+        if data != b"more":
+            with file.open("ab") as more:
+                more.write(b"more")
+        return send(self, data)
+
+    monkeypatch.setattr(Upload, "_send", meanwhile)
+    with pytest.raises(UserError, match=r"weights.bin: changed while it was sent to .*; clear the task"):
+        here.publish_run(run.path)
+    assert keys(endpoint, "home/manifests/runs/trade_qa/night-1/finetune") == []
 
 
 @pytest.mark.parametrize("name", [b"a\\b", b"\xe9"])
