@@ -22,3 +22,5 @@ LANES: dict[Stage, str] = {"baseline": "baseline", "adapt": "training", "finetun
 """Stages that may run beside others of the same run: one in each lane."""
 WITH_TEAM: tuple[Stage, ...] = ("baseline", "adapt", "finetune", "evaluate")
 """Stages with a model, whose work several processes may share."""
+TRAININGS: tuple[Stage, ...] = ("adapt", "finetune")
+"""Those with steps, whose examples the processes have to share evenly."""

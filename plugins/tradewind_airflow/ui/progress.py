@@ -14,13 +14,14 @@ from tradewind.errors import UserError
 from tradewind.progress import CURVE, PROGRESS, read_curve, read_progress
 from tradewind.run_dir import RunDir
 from tradewind.shard import WHOLE, Shard
+from tradewind.stages import TRAININGS
 from tradewind_airflow.ui.access import TASKS
 from tradewind_airflow.ui.bucket import bring
 from tradewind_airflow.ui.places import DagId, run_of
 from tradewind_airflow.ui.states import run_state, task_states
 
 router = APIRouter()
-_TRAININGS = ("adapt", "finetune")
+
 _POINTS = 1000
 
 
@@ -39,7 +40,7 @@ def progress(dag_id: DagId, run_id: str, task_id: str, map_index: str = "") -> R
         raise HTTPException(404, "no such task in this run")
     run_dir = run_of(dag_id, found.run_id)
     body: dict[str, Any] = {"state": task.state, "training": False, "progress": None, "curve": [], "metrics": None}
-    if run_dir is not None and task.step in _TRAININGS:
+    if run_dir is not None and task.step in TRAININGS:
         trial = Shard(index + 1, len(tasks)) if index >= 0 else WHOLE
         body |= {"training": True} | _of_training(run_dir, trial.folder(task.step), task.state)
     return Response(msgspec.json.encode(body), media_type="application/json")  # which knows no NaN: it says null

@@ -19,7 +19,7 @@ from tradewind.run_settings import read_settings
 from tradewind_airflow.asked import Asked
 from tradewind_airflow.operators.configure import ConfigureRunOperator
 from tradewind_airflow.operators.gemma import GemmaBaselineOperator, GemmaEvaluateOperator, GemmaFinetuneOperator
-from tradewind_airflow.operators.ray_training import RayAdaptOperator
+from tradewind_airflow.operators.ray_stage import RayAdaptOperator
 from tradewind_airflow.params import run_params
 
 JOB = "trade_qa/manual__2026-11-20T02:00:00+00:00"
