@@ -79,6 +79,7 @@ def _check_tasks(file: YamlFile, pipeline: Pipeline) -> None:
         _check_arguments(file, at, task)
         _check_mounts(file, at, task)
         _check_secrets(file, at, task, pipeline.secrets)
+    _check_stages(file, pipeline)
     _check_order(file, pipeline, first)
     _check_schedule(file, pipeline)
     _check_form(file, pipeline)
@@ -175,6 +176,20 @@ def _check_secrets(file: YamlFile, at: Key, task: Task, known: Iterable[str]) ->
         if name not in known:
             hint = nearest(name, known) or f"; add `secrets: {{{name}: 'env:{name}'}}` to the pipeline"
             raise file.fault((*at, "secrets", number), f"task '{task.name}': the pipeline has no secret '{name}'{hint}")
+
+
+def _check_stages(file: YamlFile, pipeline: Pipeline) -> None:
+    first: dict[str, str] = {}
+    for index, task in enumerate(pipeline.tasks):
+        if task.uses is None or not task.kind.is_stage:
+            continue
+        if task.uses in first:
+            raise file.fault(
+                ("tasks", index, "uses"),
+                f"task '{task.name}': a run has one '{task.uses}', and '{first[task.uses]}' is it; put the other into "
+                "a pipeline of its own",
+            )
+        first[task.uses] = task.name
 
 
 def _check_order(file: YamlFile, pipeline: Pipeline, known: Mapping[str, int]) -> None:

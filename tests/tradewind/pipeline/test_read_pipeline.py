@@ -82,6 +82,10 @@ def test_what_is_stated_is_read(file: Path) -> None:
             f"{ONE_TASK}    uses: finetun\n",
             ":4: uses 'finetun': there is no such task of ours; did you mean 'finetune'?",
         ),
+        (
+            f"{ONE_TASK}    uses: report\n  - name: b\n    uses: report\n",
+            ":6: task 'b': a run has one 'report', and 'a' is it; put the other into a pipeline of its own",
+        ),
         (f"{HEAD}  - name: a\n", ":3: task 'a': state `uses` (one of ours) or `image` and `command`"),
         (f"{ONE_TASK}    uses: report\n    command: x\n", ":5: task 'a': `uses` brings its own command"),
         (

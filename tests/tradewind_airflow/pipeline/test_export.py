@@ -88,11 +88,11 @@ def _foreign(dag: Any) -> None:
     BashOperator(task_id="mine", bash_command="true", dag=dag)
 
 
-def _stage(**changes: Any) -> Callable[[Any], None]:
+def _task(**changes: Any) -> Callable[[Any], None]:
     def add(dag: Any) -> None:
-        from tradewind_airflow.operators.report import ReportOperator
+        from tradewind_airflow.operators.image import RunImageOperator
 
-        ReportOperator(task_id="mine", dag=dag, **changes)
+        RunImageOperator(task_id="mine", image="i", dag=dag, **changes)
 
     return add
 
@@ -100,10 +100,10 @@ def _stage(**changes: Any) -> Callable[[Any], None]:
 def _grouped(dag: Any) -> None:
     from airflow.sdk import TaskGroup
 
-    from tradewind_airflow.operators.report import ReportOperator
+    from tradewind_airflow.operators.image import RunImageOperator
 
     with TaskGroup("group", prefix_group_id=False, dag=dag):
-        ReportOperator(task_id="mine", dag=dag)
+        RunImageOperator(task_id="mine", image="i", dag=dag)
 
 
 def _setup(dag: Any) -> None:
@@ -124,15 +124,15 @@ def _set(name: str, value: Any) -> Callable[[Any], None]:
     ("change", "told"),
     [
         (_foreign, "task 'mine': BashOperator is neither ours nor a RunImageOperator"),
-        (_stage(user="1000"), "task 'mine': argument 'user' is nothing that YAML can say"),
-        (_stage(priority_weight=7), "task 'mine': argument 'priority_weight' is nothing that YAML can say"),
-        (_stage(run_dir="/elsewhere"), "task 'mine': argument 'run_dir' is nothing that YAML can say"),
-        (_stage(on_failure_callback=print), "task 'mine': on_failure_callback is nothing that YAML can say"),
-        (_stage(secrets={"HF_TOKEN": "env:OTHER"}), "task 'mine': secret 'HF_TOKEN' is read elsewhere than another"),
-        (_stage(retries=1000), "task 'mine': retries: 1000 is nothing that YAML can say"),
-        (_stage(params={"own": 1}), "task 'mine': params of its own are nothing that YAML can say"),
-        (_stage(start_date=datetime(2027, 1, 1, tzinfo=UTC)), "task 'mine': 'start_date' is nothing that YAML can say"),
-        (_stage(models_dir=Path("/models")), "PosixPath('/models') is nothing that YAML can say"),
+        (_task(user="1000"), "task 'mine': argument 'user' is nothing that YAML can say"),
+        (_task(priority_weight=7), "task 'mine': argument 'priority_weight' is nothing that YAML can say"),
+        (_task(run_dir="/elsewhere"), "task 'mine': argument 'run_dir' is nothing that YAML can say"),
+        (_task(on_failure_callback=print), "task 'mine': on_failure_callback is nothing that YAML can say"),
+        (_task(secrets={"HF_TOKEN": "env:OTHER"}), "task 'mine': secret 'HF_TOKEN' is read elsewhere than another"),
+        (_task(retries=1000), "task 'mine': retries: 1000 is nothing that YAML can say"),
+        (_task(params={"own": 1}), "task 'mine': params of its own are nothing that YAML can say"),
+        (_task(start_date=datetime(2027, 1, 1, tzinfo=UTC)), "task 'mine': 'start_date' is nothing that YAML can say"),
+        (_task(network_mode=Path("/models")), "PosixPath('/models') is nothing that YAML can say"),
         (_grouped, "trade_qa: task group 'group' is nothing that YAML can say"),
         (_setup, "task 'configure': 'is_setup' is nothing that YAML can say"),
         (_labelled, "trade_qa: edge_info: {'prepare': {'evaluate': {'label': 'why'}}} is nothing that YAML can say"),
