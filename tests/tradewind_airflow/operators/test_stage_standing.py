@@ -39,7 +39,7 @@ class Night:
         self.states: dict[str, str] = {}
         self.dag = DAG("trade_qa", schedule=None)
         triggered = SimpleNamespace(conf=conf)
-        self.run(ConfigureRunOperator, "configure", dag_run=triggered, dag=SimpleNamespace(params=form))
+        self.run(ConfigureRunOperator, "configure", dag_run=triggered, dag=SimpleNamespace(params=form, tasks=[]))
 
     def run(self, kind: Any, task_id: str, **context: Any) -> Any:
         """One try of a task."""
