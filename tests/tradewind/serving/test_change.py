@@ -18,6 +18,7 @@ from served import GATE, QUESTIONS, log_of, processes_of, registered, serving, w
 from tradewind.registry.promotion import promote
 from tradewind.registry.serving import served_now
 from tradewind.registry.store import Registry
+from tries import wait_for
 
 ANSWERS = [f"answer {at}" for at in range(len(QUESTIONS))]
 VLLM = ("--engine", "vllm", "--stop-timeout", "1")
@@ -58,7 +59,7 @@ def test_who_is_taken_back_during_the_check_is_not_handed_over_to(home: Path) ->
         wait_for_line(home, "v2 is champion no more, and is not handed over to", process)
         assert [(move.action, move.version) for move in registry.serving()] == [("serve", "v1")]
         assert _is_served(registry) == "v1"
-        assert len(processes_of(home, "serving.keeper")) == 1
+        wait_for(lambda: len(processes_of(home, "serving.keeper")) == 1, "the end of the engine that was refused")
         promote(registry, "v2", who="test", why="after all", force=True)
         wait_for_line(home, "serving trade_qa v2", process)
 
@@ -89,7 +90,7 @@ def test_a_full_disk_leaves_the_one_before(small_registry: Path, home: Path) -> 
         wait_for_line(home, "the disk is full; free space", process)
         assert "Traceback" not in log_of(home)
         assert _is_served(registry) == "v1"
-        assert len(processes_of(home, "serving.keeper")) == 1
+        wait_for(lambda: len(processes_of(home, "serving.keeper")) == 1, "the end of the engine that was refused")
 
 
 def test_an_address_of_ipv6_is_written_as_clients_write_it(home: Path) -> None:
