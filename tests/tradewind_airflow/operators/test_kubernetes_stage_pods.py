@@ -194,7 +194,7 @@ def test_what_a_lost_worker_did_not_see_is_told_by_the_retry(
 ) -> None:
     folder = write_documents({"term_data/terms.json": "[{"})
     first = attempt(stage(folder, data=str(folder)))
-    wait_for(lambda: _made(cluster) == 1, "a pod is asked for")
+    wait_for(lambda: cluster.pods, "the cluster has the whole of the pod")
     first.kill()
 
     def phases() -> list[str]:
