@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=_MODELS, default="bench", help="trial: seconds")
     parser.add_argument("--rounds", type=int, default=FEWEST)
-    parser.add_argument("--requests", type=int, default=24, help="of each round at each level")
+    parser.add_argument("--requests", type=int, default=16, help="of each round at each level")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     os.environ.update(environment())
