@@ -136,10 +136,9 @@ class Mirror:
         """
         upload = Upload(self.bucket, unit, self._trusted(sources))
         try:
-            made = upload.publish(files_of(folder), is_folder=True, first=True)
+            known = upload.publish(files_of(folder), is_folder=True, first=True)
         except TakenError as error:
             raise TemporaryError(f"{self.address}/{unit}: another worker was first; try again") from error
-        known = Known(number=made.number, tag=made.tag, manifest=made.manifest)
         self.records.put(unit, known)
         return known
 
@@ -165,7 +164,7 @@ class Mirror:
                 except TakenError:
                     path.unlink()
                 else:
-                    self.records.put(unit, Known(number=made.number, tag=made.tag, manifest=made.manifest))
+                    self.records.put(unit, made)
                     return
         raise TemporaryError(f"{self.address}/{unit}: another worker was first; try again")
 
@@ -239,7 +238,7 @@ class Mirror:
                 if is_folder:  # the stage ran twice, and the other's result is what later stages read
                     break
             else:
-                self.records.put(unit, Known(number=made.number, tag=made.tag, manifest=made.manifest))
+                self.records.put(unit, made)
                 return
         raise TemporaryError(f"{self.address}/{unit}: another worker published it at this moment; try again")
 
@@ -248,12 +247,11 @@ class Mirror:
         number = newest_number(self.bucket, unit)
         entry = self.bucket.head(manifest_key(unit, number)) if number else None
         found = self._newest(unit, entry) if entry else None
-        if found is None or not is_superseded(path, found[0]):
+        if found is None or not is_superseded(path, found.manifest):
             return False
-        manifest, key, tag = found
         log.warning("%s: a later try has made it on another worker; what was made here goes", unit)
-        self._put_in_place(path, manifest, None)
-        self.records.put(unit, Known(number=number_of(key), tag=tag, manifest=manifest))
+        self._put_in_place(path, found.manifest, None)
+        self.records.put(unit, found)
         return True
 
     def _trusted(self, units: Collection[str]) -> set[str]:
@@ -272,25 +270,25 @@ class Mirror:
             here = identity_here(path)
             is_own = here is not None and (known is None or known.manifest.identity != here)
             try:
-                manifest = self._newest(unit, entry)
+                newest = self._newest(unit, entry)
             except FileNotFoundError:
                 return  # removed meanwhile
-            if manifest is None:
+            if newest is None:
                 return
-            found, key, tag = manifest
+            found = newest.manifest
             if is_own and found.identity != here:
                 if not is_superseded(path, found):
                     return
                 known = None  # its large files have the names of what the other try made, and other bytes
             if here != found.identity or found.is_folder:
                 self._put_in_place(path, found, known)
-            self.records.put(unit, Known(number=number_of(key), tag=tag, manifest=found))
+            self.records.put(unit, newest)
 
-    def _newest(self, unit: str, entry: Entry) -> tuple[Manifest, str, str] | None:
+    def _newest(self, unit: str, entry: Entry) -> Known | None:
         key, tag = entry.key, entry.tag
         for _ in range(_AGAIN):
             try:
-                return manifest_at(self.bucket, key, unit), key, tag
+                return Known(number=number_of(key), tag=tag, manifest=manifest_at(self.bucket, key, unit))
             except FileNotFoundError:  # a newer one has taken its place
                 number = newest_number(self.bucket, unit)
                 there = self.bucket.head(manifest_key(unit, number)) if number else None

@@ -15,6 +15,7 @@ from tradewind.errors import UserError
 from tradewind.store.bucket import AT_ONCE, Bucket, TakenError, each
 from tradewind.store.checked import manifest_at
 from tradewind.store.manifest import RECORD, RESULT, Manifest, Part, StoredFile, sealed
+from tradewind.store.record import Known
 from tradewind.store.removal import remove_manifests
 
 log = logging.getLogger("tradewind")
@@ -23,15 +24,6 @@ INLINE_BYTES = 64 * 2**10
 """A file up to this size stands in the manifest itself: results are looked at far more often than models."""
 YOUNG = timedelta(hours=12)
 """A part this young may be relied on though no manifest names it yet; retention leaves it for twice as long."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """A manifest as it stands in the bucket."""
-
-    manifest: Manifest
-    number: int
-    tag: str
 
 
 @dataclass
@@ -48,7 +40,7 @@ class Upload:
     def publish(
         self, files: Mapping[str, Path], *, is_folder: bool, known: Mapping[str, StoredFile] | None = None,
         first: bool = False, mark: Path | None = None,
-    ) -> Published:  # fmt: skip
+    ) -> Known:  # fmt: skip
         """Send what is missing, then the manifest.
 
         Args:
@@ -86,7 +78,7 @@ class Upload:
             self.bucket.delete(before)  # a small file has no parts
         if self.sent:
             log.info("%s: %s bytes sent to %s", self.unit, f"{self.sent:,}", self.bucket.address)
-        return Published(manifest, number + 1, entry.tag if entry else "")
+        return Known(number=number + 1, tag=entry.tag if entry else "", manifest=manifest)
 
     def _stored(self, name: str, path: Path, *, inline: bool) -> StoredFile:
         before = path.stat()
