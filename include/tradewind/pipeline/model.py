@@ -19,7 +19,8 @@ Size = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?[kmgKMG]?$")
 SecretPlace = Annotated[str, StringConstraints(pattern=r"^(connection|variable|env):.+$")]
 AssetName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_.-]+\.)?(documents|model)$")]
 Text = Annotated[str, StringConstraints(strict=True)]
-Seconds = Annotated[float, Field(ge=0, le=31 * 24 * 3600)]
+MOST_SECONDS = 31 * 24 * 3600
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 Channel = Annotated[str, StringConstraints(strict=True, pattern=r"^[^'\\{}\s]+$")]
 _SECRET_NAMES = ("TOKEN", "PASSWORD", "PASSWD", "SECRET", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY")
 _NUMBER = re.compile(r"[-+]?[0-9.]+")

@@ -12,14 +12,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tradewind.errors import UserError
-from tradewind.pipeline.model import Pipeline, Task
+from tradewind.pipeline.model import MOST_SECONDS, Pipeline, Task
 from tradewind.pipeline.uses import USES
 from tradewind.yaml_file import Key, YamlFile, fault_of, nearest, parse_yaml, read_yaml
 
 _WHAT = "pipeline"
 _OURS = re.compile(r"/|/pipeline(/(outputs|input[0-9]+)(/.*)?)?")
 _SECONDS = ("response_timeout", "timeout")
-_MOST_SECONDS = 31 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def _check_values(file: YamlFile, at: Key, task: Task, who: str) -> None:
         raise file.fault((*at, "with", "overrides"), f"{who}: `overrides` are settings, such as {{split.read: 0.2}}")
     for name in _SECONDS:
         value = task.arguments.get(name, 1)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MOST_SECONDS:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= MOST_SECONDS:
             raise file.fault((*at, "with", name), f"{who}: `{name}` is no number of seconds; give one such as 3600")
 
 

@@ -54,7 +54,7 @@ def launch(target: Target, config: ServeConfig, port: int, work: Path) -> Launch
     return _LAUNCHES[config.engine](target, config, port, work, environment)
 
 
-def _transformers(target: Target, config: ServeConfig, port: int, work: Path, environment: dict[str, str]) -> Launch:
+def _transformers(target: Target, config: ServeConfig, port: int, work: Path, environment: Mapping[str, str]) -> Launch:
     cache = lay_out(target.model, target.name, target.model_sha256[:40], work)
     command: tuple[str, ...] = (
         sys.executable, "-m", "transformers.cli.transformers", "serve", target.name,
@@ -63,10 +63,9 @@ def _transformers(target: Target, config: ServeConfig, port: int, work: Path, en
     )  # fmt: skip
     if config.continuous_batching:
         command += ("--continuous-batching", *(() if config.gpus else ("--cb-max-memory-percent", _CACHE_SHARE)))
-    environment.setdefault("GOMP_SPINCOUNT", _SPINS)
     # Named one by one: a cache of the user's own would win over HF_HOME.
     folders = {"HF_HOME": str(work), "HF_HUB_CACHE": str(cache), "CUDA_VISIBLE_DEVICES": ",".join(config.gpus)}
-    return Launch(command, {**environment, **folders}, "/health")
+    return Launch(command, {"GOMP_SPINCOUNT": _SPINS, **environment, **folders}, "/health")
 
 
 def _vllm(target: Target, config: ServeConfig, port: int, _work: Path, environment: Mapping[str, str]) -> Launch:
