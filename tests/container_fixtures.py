@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from docker.errors import APIError
 
 import engine as engines
+from documents import REPOSITORY
 from engine import Engine
 from tries import Try, context_of, wait_for
 
@@ -90,21 +90,23 @@ def first_try(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def long_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Documents that keep `prepare` busy for most of a minute: nothing waits for its end."""
+    """Documents that a stage with `waits_at` is never done with."""
     folder = tmp_path_factory.mktemp("documents")
-    dice = random.Random(1)
-    words = [f"{dice.randrange(16**6):x}" for _ in range(5000)]
-    terms = [{"term": f"term {n}", "description": " ".join(dice.choices(words, k=12))} for n in range(60_000)]
     (folder / "term_data").mkdir()
-    (folder / "term_data/terms.json").write_text(json.dumps(terms), encoding="utf-8")
+    (folder / "term_data/terms.json").write_text(json.dumps([{"term": "FOB", "description": "Free on board."}]))
     return folder
+
+
+def waits_at(folder: Path) -> dict[str, str]:
+    """What a stage's process is told so that it stays at work, at the first file below `folder`, until it is ended."""
+    return {"PYTHONPATH": str(REPOSITORY / "tests/hooks"), "TEST_WAITS_AT": str(folder)}
 
 
 @pytest.fixture
 def busy(stage: MakeStage, long_work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeStage:
     """Make a stage that goes on for as long as a test needs."""
     monkeypatch.setenv("TRADEWIND_MOUNT_ROOTS", engines.mount_roots(tmp_path, long_work))
-    return lambda **changes: stage(data=str(long_work), **changes)
+    return lambda **changes: stage(data=str(long_work), env=waits_at(long_work) | changes.pop("env", {}), **changes)
 
 
 @pytest.fixture

@@ -239,6 +239,8 @@ class KubernetesStageOperator(KubernetesPodOperator):
             self._remove_left(self.pod_request_obj)
         else:
             self.execute_sync(context)
+            if self._killed:  # the provider returns as if the pod had ended well
+                raise AirflowException(f"{self.task_id}: its pod was stopped with it")
             assert self.pod is not None  # noqa: S101 - for the types
             # An earlier try's, if this one took its pod over.
             finished = f"{identity.task}/{self.pod.metadata.labels['try_number']}"

@@ -20,6 +20,7 @@ from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 import tradewind
+from container_fixtures import waits_at
 from tradewind.lease import run_dir_lock
 from tradewind_airflow.child import Ended
 from tradewind_airflow.operators.qa import QAConversionOperator
@@ -29,7 +30,7 @@ SAMPLES = Path(tradewind.__file__).parent / "samples" / "en"
 DEADLINE = 60.0
 # `execute` in a process of its own, under the title and the supervisor that Airflow gives a task.
 _TASK = """
-import os, sys
+import json, os, sys
 from types import SimpleNamespace
 from setproctitle import setproctitle
 from tradewind_airflow.operators.qa import QAConversionOperator
@@ -40,7 +41,8 @@ if task_pid:
     sys.exit()
 setproctitle("airflow worker -- 0199")
 ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", try_number=1)
-operator = QAConversionOperator(task_id="t", recipe="tiny", data=sys.argv[1], seed=1, run_dir=sys.argv[2])
+operator = QAConversionOperator(task_id="t", recipe="tiny", data=sys.argv[1], seed=1, run_dir=sys.argv[2],
+    env=json.loads(sys.argv[3]))
 operator.execute({"ti": ti})
 """
 
@@ -90,7 +92,7 @@ def _prepare(data: Path, run_dir: Path, **more: Any) -> QAConversionOperator:
 @pytest.fixture
 def busy(tmp_path: Path, long_work: Path) -> QAConversionOperator:
     """A task whose stage is at work for as long as a test needs."""
-    env = {"COLOUR": "blue", "BOTH": "shown", "TRADEWIND_TASK_ID": "forged"}
+    env = waits_at(long_work) | {"COLOUR": "blue", "BOTH": "shown", "TRADEWIND_TASK_ID": "forged"}
     private = {"OPENAI_API_KEY": "sk-key-of-ours", "BOTH": "not-shown-1"}
     secrets = {"HF_TOKEN": ("env:ABSENT", "env:TOKEN_OF_OURS")}
     return _prepare(long_work, tmp_path, env=env, private_environment=private, secrets=secrets)
@@ -137,7 +139,7 @@ def test_on_kill_is_harmless_before_and_after(tmp_path: Path, context: Context) 
 @pytest.mark.parametrize("killed", ["task", "supervisor"])
 def test_the_stage_ends_with_the_task_and_with_its_supervisor(tmp_path: Path, long_work: Path, killed: str) -> None:
     run_dir = tmp_path / "run"
-    command = [sys.executable, "-c", _TASK, str(long_work), str(run_dir)]
+    command = [sys.executable, "-c", _TASK, str(long_work), str(run_dir), json.dumps(waits_at(long_work))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as supervisor:
         try:
             assert supervisor.stdout is not None
