@@ -113,6 +113,6 @@ def test_characters_that_nobody_sees_are_gone() -> None:
     ["/", "a/", "'", "//a:", "x@", "token=", "a://a:", "--token ", "password='", "eyJ.", "<", "무", "-----BEGIN "],
 )
 def test_a_hostile_text_takes_no_time(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()  # whatever else this machine does
     scrub(piece * 5000)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -77,9 +76,7 @@ def test_the_second_night_takes_the_first_ones_result_and_starts_no_process(home
     assert first["status"] == "success"
     second = Night(home, "second")
     events.clear()
-    began = time.monotonic()
     again = second.prepare()
-    assert time.monotonic() - began < 2
     assert (again["status"], again["source_run"], again["gpu_seconds"]) == ("cached", "first", 0)
     assert (again["job_id"], again["task_id"]) == ("trade_qa/second", "prepare/1")
     assert again["outputs"] == first["outputs"]
