@@ -29,7 +29,8 @@ FROM python AS names
 COPY pyproject.toml /
 RUN python -c "import tomllib; \
 project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; extras = project['optional-dependencies']; \
-print(*project['dependencies'], *extras['train'], *extras['serve'], sep='\n', file=open('/trainer.txt', 'w')); \
+trainer = [item for name in ('train', 'serve', 's3', 'gcs') for item in extras[name]]; \
+print(*project['dependencies'], *trainer, sep='\n', file=open('/trainer.txt', 'w')); \
 airflow = [item for name in ('airflow', 'production', 'kubernetes', 's3', 'gcs') for item in extras[name]]; \
 print(*project['dependencies'], *airflow, sep='\n', file=open('/airflow.txt', 'w'))"
 

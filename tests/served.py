@@ -125,7 +125,7 @@ def complaint_of(folder: Path) -> str:
     return told[0].removeprefix("tradewind: ")
 
 
-def wait_for_line(folder: Path, text: str, process: subprocess.Popen[str], times: int = 1) -> None:
+def wait_for_line(folder: Path, text: str, process: subprocess.Popen[str], times: int = 1, limit: float = 60) -> None:
     """Return once the log has `text` so often; fail where the process ends before."""
 
     def said() -> bool:
@@ -134,7 +134,7 @@ def wait_for_line(folder: Path, text: str, process: subprocess.Popen[str], times
         assert process.poll() is None, log_of(folder)
         return False
 
-    wait_for(said, f"'{text}' in the log", 60)
+    wait_for(said, f"'{text}' in the log", limit)
 
 
 def processes_of(folder: Path, word: str = "") -> list[psutil.Process]:

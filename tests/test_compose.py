@@ -27,7 +27,7 @@ OF_BUCKET = (
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL",
     "AWS_MAX_ATTEMPTS", "GOOGLE_APPLICATION_CREDENTIALS",
 )  # fmt: skip
-OPENERS = {*WORKERS, "api-server", "dag-processor"}
+OPENERS = {*WORKERS, "api-server", "dag-processor", "serve"}
 _OPTIONAL = ("SLACK_TOKEN", "HF_TOKEN", "OPENAI_API_KEY", "VLLM_API_KEY", "TRADEWIND_CACHE_GB", *OF_BUCKET)
 _DOCKER_COMPOSE = shutil.which("docker-compose")
 
@@ -172,6 +172,7 @@ def test_a_home_in_a_bucket_has_one_local_folder_that_the_stages_may_mount(tmp_p
         assert {"cache:/cache:rw", "/srv/key.json:/google.json:ro"} <= set(mounted), name
     others = {name for name, one in services.items() if "x7" in str(one.get("environment"))} - OPENERS
     assert others == set()
+    assert "s3://b/tradewind/models/trade_qa" in services["serve"]["command"]
     assert "cache:/cache:rw" in services["volumes-init"]["volumes"]
     assert "/cache" in services["volumes-init"]["command"]
     for name in WORKERS:
@@ -182,7 +183,8 @@ def test_a_home_in_a_bucket_has_one_local_folder_that_the_stages_may_mount(tmp_p
     assert f"/var/lib/docker/volumes/{volume}/_data" in allowed.partition("=")[2].split(",")
 
 
-def test_without_a_bucket_no_key_is_stated(services: dict[str, Any]) -> None:
+def test_without_a_bucket_no_key_is_stated(tmp_path: Path) -> None:
+    services = _resolved(tmp_path)
     for name in OPENERS:
         assert not [services[name]["environment"][variable] for variable in OF_BUCKET
                     if services[name]["environment"][variable] is not None], name  # fmt: skip

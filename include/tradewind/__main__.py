@@ -157,7 +157,9 @@ def _add_serve(commands: Any) -> None:
         description="Start a server for a model, have it answer ten held-out questions as the evaluation did, and only "
         "then let clients in and hand over the alias. It ends by SIGTERM or SIGINT.",
     )
-    serve.add_argument("target", metavar="TARGET", help="a run, a version, or $TRADEWIND_HOME/models/DAG_ID")
+    serve.add_argument(
+        "target", metavar="TARGET", help="a run, a version, or $TRADEWIND_HOME/models/DAG_ID; a bucket's by its address"
+    )
     serve.add_argument("--version", metavar="NAME", help="of models: such as v7; default: the champion")
     serve.add_argument("--name", help="what clients write as model; default: the pipeline's")
     serve.add_argument("--engine", choices=("transformers", "vllm", "nim"), help="default: transformers")

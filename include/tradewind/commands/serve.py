@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 
 from pydantic import ValidationError
 
 from tradewind.config.serve import ServeConfig
 from tradewind.errors import UserError
-from tradewind.files import path_of
-from tradewind.store.address import checked_address, is_address
+from tradewind.store.address import is_address
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -17,24 +17,24 @@ def run(arguments: argparse.Namespace) -> None:
     from tradewind.serving.check import check
     from tradewind.serving.serve import follow, serve
     from tradewind.serving.target import find_target
+    from tradewind.store.mirror import using
+    from tradewind.store.place import place_of
 
     config = _config(arguments)
-    if is_address(arguments.target):
-        address = checked_address(arguments.target)
-        raise UserError(f"{address}: a server reads its model from a disk; name a folder, see docs/serving.md")
-    target_path = path_of(arguments.target)
     if config.check is None and arguments.hand_over:
         raise UserError("--hand-over: is for --check; without it the server that is started gets the alias by itself")
-    if arguments.follow:
-        if arguments.version or config.check:
-            raise UserError("--follow: follows the champion; leave out --version and --check")
-        follow(target_path, config, arguments.name)
-        return
-    target = find_target(target_path, arguments.version, arguments.name)
-    if config.check is not None:
-        check(target, config.check, config, hand_over=arguments.hand_over)
-    else:
-        serve(target, config)
+    if arguments.follow and (arguments.version or config.check):
+        raise UserError("--follow: follows the champion; leave out --version and --check")
+    place = place_of(arguments.target)
+    with using(place) if is_address(arguments.target) else nullcontext():
+        if arguments.follow:
+            follow(place, config, arguments.name)
+            return
+        target = find_target(place, arguments.version, arguments.name)
+        if config.check is not None:
+            check(target, config.check, config, hand_over=arguments.hand_over)
+        else:
+            serve(target, config)
 
 
 def _config(arguments: argparse.Namespace) -> ServeConfig:

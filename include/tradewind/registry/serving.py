@@ -9,7 +9,6 @@ from typing import Literal
 from pydantic import ValidationError
 
 from tradewind.errors import UserError
-from tradewind.files import write_atomically
 from tradewind.results import Contract
 
 SERVING = "serving.jsonl"
@@ -69,7 +68,7 @@ def served_now(moves: list[ServingMove]) -> ServingMove | None:
     return last if last is not None and last.action == "serve" else None
 
 
-def add_serving(folder: Path, move: ServingMove) -> None:
-    """Add a line, by the holder of the registry's lock; history and alias change by the same rename."""
+def with_move(folder: Path, move: ServingMove) -> str:
+    """What `serving.jsonl` holds with one more line; written by one rename, history and alias change together."""
     lines = [known.model_dump_json() for known in [*read_serving(folder)[1 - _KEPT :], move]]
-    write_atomically(folder / SERVING, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"

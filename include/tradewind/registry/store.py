@@ -14,7 +14,7 @@ from tradewind.files import write_atomically
 from tradewind.lease import is_worked_on, registry_lock, release_work, work_lock
 from tradewind.registry.history import Action, Move, add_move, predecessor, read_moves
 from tradewind.registry.placing import sync, sync_entries
-from tradewind.registry.serving import ServingMove, add_serving, read_serving, served_now
+from tradewind.registry.serving import SERVING, ServingMove, read_serving, served_now, with_move
 from tradewind.registry.version import Version
 from tradewind.store.mirror import Mirror, mirror_of
 
@@ -210,11 +210,20 @@ class Change:
         return True
 
     def serve(self, move: ServingMove) -> bool:
-        """Note a move of the serving alias; returns False for a stop of a server that has it no more."""
+        """Note a move of the serving alias; returns False for a stop of a server that has it no more.
+
+        Raises:
+            TemporaryError: another worker, with which the registry is shared, was first; nothing was noted.
+        """
         now = served_now(self._registry.serving())
         if move.action == "stop" and (now is None or now.server != move.server):
             return False
-        add_serving(self._registry.path, move)
+        file, mirror = self._registry.path / SERVING, self._registry.mirror
+        text = with_move(self._registry.path, move)
+        if mirror is None:
+            write_atomically(file, text)
+        else:
+            mirror.replace(file, text)
         return True
 
     def recover(self) -> None:

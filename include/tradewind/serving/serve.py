@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tradewind.config.serve import ServeConfig
-from tradewind.errors import UserError
+from tradewind.errors import TemporaryError, UserError
 from tradewind.faults import told_to_user
 from tradewind.registry.serving import ServingMove, served_now
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CONFIG, RECORD
+from tradewind.serving.champion import Champion
 from tradewind.serving.engine_process import EngineProcess
 from tradewind.serving.engines import API_KEY
 from tradewind.serving.front import Front
@@ -28,6 +29,8 @@ from tradewind.serving.target import Target, find_target, of_version
 
 log = logging.getLogger("tradewind")
 _POLL = 0.5
+_AGAIN = 30.0
+"""Seconds until another try at what may pass by itself, each of which starts an engine."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,25 @@ def follow(models: Path, config: ServeConfig, name: str | None = None) -> None:
     """
     if (models / RECORD).exists() or (models / CONFIG).exists():
         raise UserError(f"--follow: {models} is a run or a version; name a pipeline's models, which have a champion")
-    registry = Registry(models)
+    champion = Champion(Registry(models))
     with until_stopped(), _service(config) as service:
-        while registry.champion_name() is None:
-            service.tell_once(f"{models}: there is no champion yet; waiting for one")
+        while not _is_there(champion, service):
             time.sleep(_POLL)
         service.take(find_target(models, name=name))
         while True:
             service.check_alive()
-            service.follow(registry, name)
+            service.follow(champion, name)
             time.sleep(_POLL)
+
+
+def _is_there(champion: Champion, service: _Service) -> bool:
+    try:
+        if champion.name() is not None:
+            return True
+        service.tell_once(f"{champion.registry.path}: there is no champion yet; waiting for one")
+    except TemporaryError as error:
+        service.tell_once(str(error))
+    return False
 
 
 @contextmanager
@@ -99,6 +111,7 @@ class _Service:
         self._url = config.url or f"http://{host}:{front.port}/v1"
         self._live: Live | None = None
         self._refused: str | None = None
+        self._not_before = 0.0
         self._told: str | None = None
 
     def take(self, target: Target) -> None:
@@ -130,10 +143,10 @@ class _Service:
         if self._live is not None:
             self._live.engine.check_alive("while serving")
 
-    def follow(self, registry: Registry, name: str | None) -> None:
+    def follow(self, champions: Champion, name: str | None) -> None:
         """Take who became champion, once."""
         try:
-            champion = registry.champion_name()
+            champion = champions.name()
         except UserError as error:
             self.tell_once(str(error))
             return
@@ -141,15 +154,21 @@ class _Service:
         if live is None or champion in (None, live.target.version):
             self._refused = None  # who comes back after another may be mended
             return
-        if champion == self._refused:
+        if champion == self._refused or time.monotonic() < self._not_before:
             return
         log.info("%s is champion now", champion)
         try:
+            registry = champions.registry
             target = of_version(registry, registry.version(str(champion)), name)
             if self._config.gpus:
                 self._put_down(live)
             # While it was started and checked, somebody may have taken it back; whoever else is served meanwhile.
-            self._hand_over(self._started(target), lambda: not self._live or registry.champion_name() == champion)
+            self._hand_over(self._started(target), lambda: not self._live or champions.name_now() == champion)
+        except TemporaryError as error:  # such as a bucket that does not answer
+            self._not_before = time.monotonic() + _AGAIN
+            self.tell_once(f"{champion} is not served yet: {error}")
+            if self._live is None:
+                self.take(live.target)
         except (UserError, OSError) as error:
             told = told_to_user(error, Path(tempfile.gettempdir())) or error
             self._refused = champion

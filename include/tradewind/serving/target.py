@@ -10,11 +10,12 @@ from pathlib import Path
 from tradewind.errors import UserError
 from tradewind.files import path_of
 from tradewind.registry.store import Registry, models_path
-from tradewind.registry.version import RECORD, Version
+from tradewind.registry.version import MODEL, RECORD, Version
 from tradewind.results import Artifact, StageResult
 from tradewind.run_dir import RunDir
 from tradewind.serving.questions import SMOKE, SmokeSet
 from tradewind.stages import Stage
+from tradewind.store.mirror import complete
 
 # What the hub takes for a repository's name, since transformers finds the model by it.
 _NAME = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9_]([A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?")
@@ -65,6 +66,7 @@ def find_target(path: Path, version: str | None = None, name: str | None = None)
 
 def of_version(registry: Registry, version: Version, name: str | None = None) -> Target:
     """A registered version, its files read again; UserError where they are not those that were registered."""
+    complete(version.path, without=(MODEL,))
     smoke = SmokeSet.read(version.path / SMOKE)
     version.verify()
     return Target(
@@ -80,6 +82,8 @@ def _of_run(run: RunDir, name: str | None) -> Target:
     model = run.path / made.path
     if used is None or used.sha256 != made.sha256:
         raise UserError(f"{run.published('evaluate')}: is of another model; run the stage 'evaluate' again")
+    complete(run.published(stage))
+    complete(run.published("evaluate"))
     if not model.is_dir() or Artifact.of(model, run.path).sha256 != made.sha256:
         raise UserError(f"{model}: is not what {stage} published; run the stage '{stage}' again")
     smoke = SmokeSet.of(run, evaluate, _TRAININGS[stage])
@@ -104,6 +108,7 @@ def _registered(run: RunDir, model_sha256: str) -> tuple[Registry | None, str | 
     if run.path.parent.parent.name != "runs":
         return None, None
     registry = Registry(models_path(run.path.parents[2], run.path.parent.name))
+    registry.refresh()
     for version in reversed(registry.versions()):
         if (version.record.run, version.record.model_sha256) == (run.path.name, model_sha256):
             return registry, version.name

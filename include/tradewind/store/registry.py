@@ -1,4 +1,4 @@
-"""A registry's local folder as the bucket has it: its versions and the history."""
+"""A registry's local folder as the bucket has it: its versions, the history and who is served."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tradewind.store.record import identity_here
 
 
 def bring_up_to_date(mirror: Mirror, models: Path, history: Path) -> str | None:
-    """Have versions and history here as they are in the bucket; by the holder of the registry's lock.
+    """Have versions, history and serving alias here as they are in the bucket; by the holder of the registry's lock.
 
     Args:
         history: the file of the champion's moves.
@@ -24,9 +24,9 @@ def bring_up_to_date(mirror: Mirror, models: Path, history: Path) -> str | None:
     Raises:
         UserError, TemporaryError: as `Mirror.refresh`.
     """
-    below = f"{models.relative_to(mirror.root).as_posix()}/versions"
+    below = models.relative_to(mirror.root).as_posix()
     mirror.refresh(below)
-    _drop_retired(mirror, below)
+    _drop_retired(mirror, f"{below}/versions")
     moves = read_moves(mirror, models)
     text = "".join(f"{move.model_dump_json()}\n" for move in moves)
     if not history.is_file() or history.read_text(encoding="utf-8") != text:

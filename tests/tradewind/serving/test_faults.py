@@ -222,9 +222,7 @@ def test_bad_input_is_told_in_one_line(
     unscored = tmp_path / "unscored"
     unscored.mkdir()
     assert told("~nobody-of-this-name/x").startswith("'~nobody-of-this-name/x': is no path")
-    assert told("s3://bucket/home/models/trade_qa") == (
-        "s3://bucket/home/models/trade_qa: a server reads its model from a disk; name a folder, see docs/serving.md"
-    )
+    assert told("s3://bucket/home").startswith("s3://bucket/home: names no run and no models; write s3://")
     assert "marker" not in told("s3://key:marker@bucket/home")
     assert told(absent) == f"{absent}: no such folder; name a run, a version, or a pipeline's models"
     assert told(unscored) == (

@@ -1,0 +1,106 @@
+"""A model whose home is in a bucket, served by a machine that made nothing of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bucket_server import BUCKET, FaultyProxy, s3_environment
+from documents import Cli
+from served import QUESTIONS, log_of, processes_of, registered, serving, wait_for_line, with_vllm
+from shared_home import Worker
+from tradewind.registry.serving import ServingMove, served_now
+from tradewind.registry.store import Registry, models_path
+from tradewind.store.address import home_of
+from tradewind.store.mirror import Mirror
+from tradewind.store.room import unused
+from tries import wait_for
+
+pytestmark = pytest.mark.slow
+Model = tuple[Path, list[str]]
+HOME = f"s3://{BUCKET}/home"
+MODELS = f"{HOME}/models/trade_qa"
+ANSWERS = [f"answer {at}" for at in range(len(QUESTIONS))]
+SAYS = json.dumps(dict(zip(QUESTIONS, ANSWERS, strict=True)))
+
+
+def _night(mirror: Mirror, name: str, model: Path, answers: list[str]) -> None:
+    """A run and its version, made here and published."""
+    registered(mirror.root, name, model, answers)
+    mirror.publish_run(mirror.root / "runs/trade_qa" / name)
+
+
+def _alias(mirror: Mirror) -> ServingMove | None:
+    registry = Registry(models_path(mirror.root, "trade_qa"))
+    registry.refresh()
+    return served_now(registry.serving())
+
+
+@pytest.fixture
+def machine(tmp_path: Path, proxy: FaultyProxy) -> Iterator[dict[str, str]]:
+    """The environment of the machine that serves."""
+    yield s3_environment(proxy.address) | {"TRADEWIND_CACHE": str(tmp_path / "serving")}
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("below", ["models/trade_qa", "runs/trade_qa/night-1"])
+def test_it_comes_from_the_bucket_and_all_learn_of_it(
+    worker: Worker, machine: dict[str, str], tmp_path: Path, first: Model, below: str, cli: Cli
+) -> None:
+    here = worker("first")
+    _night(here, "night-1", *first)
+    with serving(tmp_path, f"{HOME}/{below}", "--port", "0", "--stop-timeout", "5", **machine) as process:
+        wait_for_line(tmp_path, "serving trade_qa v1", process)
+        assert "10 of 10 answers are those of the evaluation" in log_of(tmp_path)
+        now = _alias(here)
+        assert now is not None
+        assert (now.version, now.equal) == ("v1", 10)
+        with urllib.request.urlopen(f"{now.url}/models", timeout=10) as reply:
+            assert [one["id"] for one in json.load(reply)["data"]] == ["trade_qa"]
+        shown = cli("models", "served", MODELS, **machine).stdout
+        assert shown.startswith(f"served: v1 as trade_qa at {now.url}, since 20")
+        with unused(home_of(HOME, tmp_path / "serving") / below) as is_free:
+            assert not is_free, "its files must not go for room"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert _alias(here) is None
+
+
+def test_it_follows_the_champion_of_another_machine_also_past_a_bucket_that_is_away(
+    worker: Worker, machine: dict[str, str], tmp_path: Path, proxy: FaultyProxy
+) -> None:
+    here = worker("first")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "weights.bin").write_bytes(os.urandom(200_000))  # large enough to come when it is asked for
+    _night(here, "night-1", model, ANSWERS)
+    fake = with_vllm(tmp_path, SAYS)
+    arguments = (MODELS, "--follow", "--engine", "vllm", "--stop-timeout", "1", "--port", "0")
+    with serving(tmp_path, *arguments, **machine, **fake) as process:
+        wait_for_line(tmp_path, "serving trade_qa v1", process)
+        assert "weights.bin" in str(list((tmp_path / "serving").rglob("versions/v1/model/*")))
+        (model / "weights.bin").write_bytes(os.urandom(200_000))
+        _night(here, "night-2", model, ANSWERS)
+        # It sees the new champion, and cannot note that it serves it.
+        proxy.spoil("PUT", "manifests/models/trade_qa/serving.jsonl", "unavailable", 1000)
+        wait_for_line(tmp_path, "v2 is not served yet: ", process, limit=180)  # it looks twice a minute
+        now = _alias(here)
+        assert now is not None
+        assert now.version == "v1"
+        with urllib.request.urlopen(now.url.replace("/v1", "/health"), timeout=10) as reply:
+            assert reply.status == 200, "the one before goes on"
+        proxy.faults.clear()
+        wait_for_line(tmp_path, "serving trade_qa v2", process, limit=180)
+        assert [one.version for one in filter(None, [_alias(here)])] == ["v2"]
+        wait_for(lambda: len(processes_of(tmp_path, "serving.keeper")) == 1, "the engine before is gone")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert [move.action for move in Registry(models_path(here.root, "trade_qa")).serving()][:2] == ["serve", "serve"]
+    assert _alias(here) is None
