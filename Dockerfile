@@ -26,7 +26,9 @@ ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 
 # The names alone decide whether packages are installed again; the rest of pyproject.toml changes more often.
 FROM python AS names
-COPY pyproject.toml /
+COPY pyproject.toml requirements-dev.txt /
+# What opens buckets is pinned among the tests' packages, beside one build of CUDA's.
+RUN grep --invert-match --extended-regexp '^(torch|triton|nvidia-)' /requirements-dev.txt >/more-pins.txt
 RUN python -c "import tomllib; \
 project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; extras = project['optional-dependencies']; \
 trainer = [item for name in ('train', 'serve', 's3', 'gcs') for item in extras[name]]; \
@@ -57,7 +59,9 @@ RUN --mount=type=secret,id=pip-conf,target=/etc/pip.conf \
     --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,from=pins,target=/mnt/pins \
     --mount=type=bind,from=names,source=/trainer.txt,target=/mnt/trainer.txt \
-    pip install --find-links /mnt/pins --constraint /mnt/pins/requirements.txt --requirement /mnt/trainer.txt
+    --mount=type=bind,from=names,source=/more-pins.txt,target=/mnt/more-pins.txt \
+    pip install --find-links /mnt/pins --constraint /mnt/pins/requirements.txt \
+      --constraint /mnt/more-pins.txt --requirement /mnt/trainer.txt
 RUN --mount=type=bind,from=wheel,source=/dist,target=/mnt/dist \
     pip install --no-index --no-deps --no-cache-dir /mnt/dist/*.whl
 # Any uid may run it, also one without an entry in /etc/passwd: home is a folder that all may write, and the
@@ -99,15 +103,15 @@ RUN if ! id airflow >/dev/null 2>&1; then \
     fi
 ENV AIRFLOW_HOME=/opt/airflow PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1
 USER 50000:0
-# A cache of its own: pip refuses one that another user owns. What opens buckets is pinned among the tests' packages.
+# A cache of its own: pip refuses one that another user owns.
 RUN --mount=type=secret,id=pip-conf,target=/etc/pip.conf,mode=0444 \
     --mount=type=secret,id=ca-bundle,target=/etc/ssl/certs/ca-certificates.crt,mode=0444 \
     --mount=type=cache,id=pip-airflow,target=/var/cache/pip,uid=50000,gid=0 \
     --mount=type=bind,from=pins,target=/mnt/pins \
     --mount=type=bind,from=names,source=/airflow.txt,target=/mnt/airflow.txt \
-    --mount=type=bind,source=requirements-dev.txt,target=/mnt/requirements-dev.txt \
+    --mount=type=bind,from=names,source=/more-pins.txt,target=/mnt/more-pins.txt \
     pip --cache-dir /var/cache/pip install --find-links /mnt/pins --constraint /mnt/pins/requirements.txt \
-      --constraint /mnt/requirements-dev.txt --requirement /mnt/airflow.txt
+      --constraint /mnt/more-pins.txt --requirement /mnt/airflow.txt
 RUN --mount=type=bind,from=wheel,source=/dist,target=/mnt/dist \
     pip install --no-index --no-deps --no-cache-dir /mnt/dist/*.whl
 # As in Airflow's image, whatever the base; and a name for a uid that /etc/passwd lacks.

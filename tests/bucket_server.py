@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,8 +33,9 @@ class Fault:
     """Of the path."""
     how: str
     """`busy`, `unavailable`, `refused`: an answer; `cut`: the connection ends within the answer; `short`: the answer
-    is whole, but some of the bytes are missing; `changed`: a byte is another; `reset`: before any answer; `careless`:
-    the server is not told on which condition."""
+    is whole, but some of the bytes are missing; `changed`: a byte is another; `reset`: the server never hears of it;
+    `silent`: no more, and the connection stays open as long as the proxy; `lost`: it does what was asked, and the
+    answer never comes; `careless`: the server is not told on which condition."""
     times: int
 
 
@@ -46,6 +48,7 @@ class FaultyProxy:
     seen: list[tuple[str, str, int]] = field(default_factory=list)
     """Method, path and status of each request that came through."""
     address: str = ""
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def spoil(self, method: str, part: str, how: str, times: int = 1) -> None:
         """Do so with the next `times` requests."""
@@ -64,54 +67,78 @@ class FaultyProxy:
         return None
 
 
-def _handler(proxy: FaultyProxy) -> type[BaseHTTPRequestHandler]:
-    server = urlsplit(proxy.endpoint)
+class _Handler(BaseHTTPRequestHandler):
+    proxy: FaultyProxy
+    protocol_version = "HTTP/1.1"
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        how = self.proxy.due(self.command, self.path)
+        if how in ("busy", "unavailable", "refused"):
+            self._answer(*_error(how))
+            return
+        if how == "silent":
+            self.proxy.ended.wait()
+        if how not in ("reset", "silent"):
+            status, headers, data = self._forward(body, how)
+            self.proxy.seen.append((self.command, self.path, status))
+        if how in ("reset", "silent", "lost"):
+            _hang_up(self)
+            return
+        self._answer(status, headers, _spoilt(data, how), cut=how == "cut")
 
-        def _pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            how = proxy.due(self.command, self.path)
-            if how == "reset":
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.close_connection = True
-                self.connection.close()
-                return
-            if how in ("busy", "unavailable", "refused"):
-                code = "SlowDown" if how == "busy" else "ServiceUnavailable"
-                text = _REFUSED if how == "refused" else _BUSY.format(code=code)
-                self._answer(403 if how == "refused" else 503, {"Content-Type": "application/xml"}, text.encode())
-                return
-            connection = http.client.HTTPConnection(str(server.hostname), server.port, timeout=30)
-            asked = {key: value for key, value in self.headers.items() if (how, key) != ("careless", "If-None-Match")}
-            connection.request(self.command, self.path, body=body, headers=asked)
-            answer = connection.getresponse()
-            data = answer.read()
-            connection.close()
-            proxy.seen.append((self.command, self.path, answer.status))
-            spoilt = {"short": data[: len(data) // 2], "changed": data[:-1] + bytes([data[-1] ^ 1]) if data else data}
-            headers = {key: value for key, value in answer.getheaders() if not _is_own(key, how)}
-            self._answer(answer.status, headers, spoilt.get(str(how), data), cut=how == "cut")
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815 - as the base class names them
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815 - as the base class names them
+    def _forward(self, body: bytes, how: str | None) -> tuple[int, dict[str, str], bytes]:
+        server = urlsplit(self.proxy.endpoint)
+        connection = http.client.HTTPConnection(str(server.hostname), server.port, timeout=30)
+        connection.request(self.command, self.path, body=body, headers=_asked(self.headers, how))
+        answer = connection.getresponse()
+        data = answer.read()
+        connection.close()
+        return answer.status, _told(answer, how), data
 
-        def _answer(self, status: int, headers: dict[str, str], data: bytes, *, cut: bool = False) -> None:
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            if "Content-Length" not in headers:
-                self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(data[: len(data) // 2] if cut else data)
-            if cut:
-                self.close_connection = True
+    def _answer(self, status: int, headers: dict[str, str], data: bytes, *, cut: bool = False) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data[: len(data) // 2] if cut else data)
+        if cut:
+            self.close_connection = True
 
-        def log_message(self, *_: object) -> None:
-            """Keep the test's output clean."""
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
 
-    return Handler
+
+def _hang_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    handler.connection.close()
+
+
+def _told(answer: http.client.HTTPResponse, how: str | None) -> dict[str, str]:
+    return {key: value for key, value in answer.getheaders() if not _is_own(key, how)}
+
+
+def _asked(headers: Message, how: str | None) -> dict[str, str]:
+    return {key: value for key, value in headers.items() if (how, key) != ("careless", "If-None-Match")}
+
+
+def _spoilt(data: bytes, how: str | None) -> bytes:
+    if how == "short":
+        return data[: len(data) // 2]
+    return data[:-1] + bytes([data[-1] ^ 1]) if how == "changed" and data else data
+
+
+def _error(how: str) -> tuple[int, dict[str, str], bytes]:
+    """An answer in the server's place: status, headers, body."""
+    code = "SlowDown" if how == "busy" else "ServiceUnavailable"
+    text = _REFUSED if how == "refused" else _BUSY.format(code=code)
+    return 403 if how == "refused" else 503, {"Content-Type": "application/xml"}, text.encode()
 
 
 def _is_own(header: str, how: str | None) -> bool:
@@ -125,13 +152,14 @@ def _is_own(header: str, how: str | None) -> bool:
 def proxied(endpoint: str) -> Iterator[FaultyProxy]:
     """A proxy on a free port."""
     proxy = FaultyProxy(endpoint)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy}))
     proxy.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield proxy
     finally:
+        proxy.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
 
 from pydantic import ValidationError
 
 from tradewind.config.serve import ServeConfig
 from tradewind.errors import UserError
-from tradewind.store.address import is_address
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -26,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.follow and (arguments.version or config.check):
         raise UserError("--follow: follows the champion; leave out --version and --check")
     place = place_of(arguments.target)
-    with using(place) if is_address(arguments.target) else nullcontext():
+    with using(place):
         if arguments.follow:
             follow(place, config, arguments.name)
             return

@@ -45,14 +45,22 @@ class ServingMove(Contract):
 def read_serving(folder: Path) -> list[ServingMove]:
     """The moves of a registry, the oldest first; UserError that names the line where the file is not ours."""
     file = folder / SERVING
-    moves = []
     try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                moves.append(_move(line, f"{file}:{number}"))
+        return moves_in(file.read_bytes(), str(file))
     except FileNotFoundError:
         return []
-    return moves
+
+
+def moves_in(text: bytes, place: str) -> list[ServingMove]:
+    """The moves that a text holds, a line each.
+
+    Args:
+        place: where it stands, for a fault's line.
+
+    Raises:
+        UserError: a line is not ours.
+    """
+    return [_move(line, f"{place}:{number}") for number, line in enumerate(text.splitlines(), 1)]
 
 
 def _move(line: bytes, place: str) -> ServingMove:
@@ -68,7 +76,13 @@ def served_now(moves: list[ServingMove]) -> ServingMove | None:
     return last if last is not None and last.action == "serve" else None
 
 
-def with_move(folder: Path, move: ServingMove) -> str:
-    """What `serving.jsonl` holds with one more line; written by one rename, history and alias change together."""
-    lines = [known.model_dump_json() for known in [*read_serving(folder)[1 - _KEPT :], move]]
-    return "\n".join(lines) + "\n"
+def with_move(moves: list[ServingMove], move: ServingMove) -> str | None:
+    """The text with one more line, which is written at once: history and alias change together.
+
+    Returns:
+        None for a stop of a server that has the alias no more.
+    """
+    now = served_now(moves)
+    if move.action == "stop" and (now is None or now.server != move.server):
+        return None
+    return "".join(f"{known.model_dump_json()}\n" for known in [*moves[1 - _KEPT :], move])

@@ -14,7 +14,7 @@ from tradewind.files import write_atomically
 from tradewind.lease import is_worked_on, registry_lock, release_work, work_lock
 from tradewind.registry.history import Action, Move, add_move, predecessor, read_moves
 from tradewind.registry.placing import sync, sync_entries
-from tradewind.registry.serving import SERVING, ServingMove, read_serving, served_now, with_move
+from tradewind.registry.serving import SERVING, ServingMove, moves_in, read_serving, served_now, with_move
 from tradewind.registry.version import Version
 from tradewind.store.mirror import Mirror, mirror_of
 
@@ -117,26 +117,33 @@ class Registry:
             change.recover()
             yield change
 
-    def refresh(self) -> None:
-        """Have here what other workers have registered and promoted, where the home is a bucket's.
+    def refresh(self, *, wait: bool = False) -> None:
+        """Have here what other workers have registered, promoted and served, where the home is a bucket's.
 
-        While another process of this machine changes the registry, what it sees is what there is.
+        Args:
+            wait: for another process of this machine that changes the registry; else what that one sees is what
+                there is.
 
         Raises:
             UserError: the bucket refuses, or something in it is damaged.
-            TemporaryError: it does not answer.
+            TemporaryError: it does not answer, or that process does not come to its end.
         """
-        if self.mirror is not None:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with suppress(RunDirBusyError), registry_lock(self.path, "refresh", patience=0.0):
+        if self.mirror is None:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        if wait:
+            with registry_lock(self.path, "refresh"):
                 self._refresh()
+            return
+        with suppress(RunDirBusyError), registry_lock(self.path, "refresh", patience=0.0):
+            self._refresh()
 
     def _refresh(self) -> None:
         mirror = self.mirror
         if mirror is not None:
             from tradewind.store.registry import bring_up_to_date
 
-            champion = bring_up_to_date(mirror, self.path, self.history_file)
+            champion = bring_up_to_date(mirror, self.path, self.history_file, self.path / SERVING)
             if champion is not None and champion != self.champion_name():
                 self.point(champion)
 
@@ -213,17 +220,22 @@ class Change:
         """Note a move of the serving alias; returns False for a stop of a server that has it no more.
 
         Raises:
-            TemporaryError: another worker, with which the registry is shared, was first; nothing was noted.
+            TemporaryError: a bucket does not answer; the move may be noted there, or not.
         """
-        now = served_now(self._registry.serving())
-        if move.action == "stop" and (now is None or now.server != move.server):
-            return False
-        file, mirror = self._registry.path / SERVING, self._registry.mirror
-        text = with_move(self._registry.path, move)
+        mirror = self._registry.mirror
         if mirror is None:
-            write_atomically(file, text)
+            text = with_move(self._registry.serving(), move)
         else:
-            mirror.replace(file, text)
+            from tradewind.store.alias import replace_alias
+
+            place = f"{mirror.address}: serving.jsonl"
+            text = replace_alias(
+                mirror, self._registry.path, lambda before: with_move(moves_in(before.encode(), place), move)
+            )
+        if text is None:
+            return False
+        with suppress(*(() if mirror is None else (OSError,))):  # the bucket has it; the next refresh brings it here
+            write_atomically(self._registry.path / SERVING, text)
         return True
 
     def recover(self) -> None:

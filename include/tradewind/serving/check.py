@@ -7,8 +7,9 @@ import os
 import time
 
 from tradewind.config.serve import ServeConfig
+from tradewind.serving.alias import note
 from tradewind.serving.engines import API_KEY
-from tradewind.serving.serve import handed_over, note
+from tradewind.serving.serve import handed_over
 from tradewind.serving.smoke import SmokeTestError, UnreachableError, needed, smoke_test
 from tradewind.serving.stopped import until_stopped
 from tradewind.serving.target import Target

@@ -17,7 +17,10 @@ from tradewind.serving.target import Target
 LOOPBACK = "127.0.0.1"
 API_KEY = "VLLM_API_KEY"
 """vLLM's own variable: set, it refuses requests without this key."""
-_NOT_FOR_ENGINES = ("AIRFLOW", "_AIRFLOW", "SLACK_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY")
+_NOT_FOR_ENGINES = (
+    "AIRFLOW", "_AIRFLOW", "SLACK_TOKEN", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY",
+    "AWS_", "GOOGLE_APPLICATION_CREDENTIALS",
+)  # fmt: skip
 _NIM_PORT = 8000
 _CACHE_SHARE = "0.1"
 """Of the host's free memory, for the keys and values of all requests under way: it is the trainings' host, too."""

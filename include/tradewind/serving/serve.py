@@ -8,7 +8,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,10 @@ from pathlib import Path
 from tradewind.config.serve import ServeConfig
 from tradewind.errors import TemporaryError, UserError
 from tradewind.faults import told_to_user
-from tradewind.registry.serving import ServingMove, served_now
+from tradewind.registry.serving import ServingMove
 from tradewind.registry.store import Registry
 from tradewind.registry.version import CONFIG, RECORD
+from tradewind.serving.alias import Alias, note
 from tradewind.serving.champion import Champion
 from tradewind.serving.engine_process import EngineProcess
 from tradewind.serving.engines import API_KEY
@@ -85,7 +86,7 @@ def _is_there(champion: Champion, service: _Service) -> bool:
         if champion.name() is not None:
             return True
         service.tell_once(f"{champion.registry.path}: there is no champion yet; waiting for one")
-    except TemporaryError as error:
+    except (TemporaryError, OSError) as error:
         service.tell_once(str(error))
     return False
 
@@ -110,6 +111,7 @@ class _Service:
         host = f"[{config.host}]" if ":" in config.host else config.host
         self._url = config.url or f"http://{host}:{front.port}/v1"
         self._live: Live | None = None
+        self._alias = Alias(self._had_alias)
         self._refused: str | None = None
         self._not_before = 0.0
         self._told: str | None = None
@@ -118,64 +120,39 @@ class _Service:
         """Start it, check it, and hand over; the one before, if any, is ended then."""
         self._hand_over(self._started(target))
 
-    def _hand_over(self, live: Live, is_wanted: Callable[[], bool] = lambda: True) -> None:
-        target = live.target
-        try:
-            if not is_wanted():
-                log.info("%s is champion no more, and is not handed over to", target.version)
-                live.held.close()
-                return
-            note(target, live.move)
-        except BaseException:
-            if _has_alias(live):  # stopped after it was noted
-                self._note(target, live.move.then("stop", "ended"))
-            live.held.close()
-            raise
-        before, self._live = self._live, live
-        self._front.lead_to(live.engine.port)
-        served = " ".join(filter(None, (target.name, target.version)))
-        log.info("serving %s at %s", served, self._url)
-        if before is not None:
-            before.held.close()
-
     def check_alive(self) -> None:
         """UserError where the engine has ended."""
         if self._live is not None:
             self._live.engine.check_alive("while serving")
 
-    def follow(self, champions: Champion, name: str | None) -> None:
+    def follow(self, champion: Champion, name: str | None) -> None:
         """Take who became champion, once."""
+        self._alias.settle()
         try:
-            champion = champions.name()
-        except UserError as error:
+            wanted = champion.name()
+            live = self._live
+            if live is None or wanted in (None, live.target.version):
+                self._refused = None  # who comes back after another may be mended
+                return
+            if wanted == self._refused or time.monotonic() < self._not_before or champion.name_now() != wanted:
+                return
+        except (UserError, OSError) as error:
+            self._not_before = time.monotonic() + _AGAIN
             self.tell_once(str(error))
             return
-        live = self._live
-        if live is None or champion in (None, live.target.version):
-            self._refused = None  # who comes back after another may be mended
-            return
-        if champion == self._refused or time.monotonic() < self._not_before:
-            return
-        log.info("%s is champion now", champion)
+        log.info("%s is champion now", wanted)
         try:
-            registry = champions.registry
-            target = of_version(registry, registry.version(str(champion)), name)
-            if self._config.gpus:
-                self._put_down(live)
-            # While it was started and checked, somebody may have taken it back; whoever else is served meanwhile.
-            self._hand_over(self._started(target), lambda: not self._live or champions.name_now() == champion)
+            self._change(champion, str(wanted), name)
         except TemporaryError as error:  # such as a bucket that does not answer
             self._not_before = time.monotonic() + _AGAIN
-            self.tell_once(f"{champion} is not served yet: {error}")
-            if self._live is None:
-                self.take(live.target)
+            self.tell_once(f"{wanted} is not served yet: {error}")
         except (UserError, OSError) as error:
-            told = told_to_user(error, Path(tempfile.gettempdir())) or error
-            self._refused = champion
-            self._note(live.target, _refusal(live, str(champion), str(told)))
-            log.error("%s is not served: %s", champion, told)  # noqa: TRY400 - the one line says it
-            if self._live is None:
-                self.take(live.target)
+            told = _line(error)
+            self._refused = wanted
+            self._alias.note(live.target, _refusal(live, str(wanted), told))
+            log.error("%s is not served: %s", wanted, told)  # noqa: TRY400 - the one line says it
+        if self._live is None:
+            self._take_back(live.target)
 
     def end(self) -> None:
         """End the engine; the alias is given back first, as the end may be cut short."""
@@ -188,18 +165,57 @@ class _Service:
             log.warning("%s", text)
             self._told = text
 
+    def _change(self, champion: Champion, wanted: str, name: str | None) -> None:
+        try:
+            target = of_version(champion.registry, champion.registry.version(wanted), name)
+        except OSError as error:  # no room for what comes from a bucket
+            raise TemporaryError(_line(error)) from error
+        if self._config.gpus and self._live is not None:
+            self._put_down(self._live)
+        # While it was started and checked, somebody may have taken it back; whoever else is served meanwhile.
+        self._hand_over(self._started(target), lambda: not self._live or champion.name_now() == wanted)
+
+    def _hand_over(self, live: Live, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        is_noting = False
+        try:
+            if not is_wanted():
+                log.info("%s is champion no more, and is not handed over to", live.target.version)
+                live.held.close()
+                return
+            is_noting = True
+            note(live.target, live.move)
+        except BaseException:
+            if is_noting:  # a signal came after it, or its answer was lost
+                self._alias.note(live.target, live.move.then("stop", "ended"))
+            live.held.close()
+            raise
+        self._lead_to(live)
+
+    def _take_back(self, target: Target) -> None:
+        """Serve again who was put down; the registry learns of it when it can."""
+        live = self._started(target)
+        self._lead_to(live)
+        self._alias.note(target, live.move)
+
+    def _lead_to(self, live: Live) -> None:
+        before, self._live = self._live, live
+        self._front.lead_to(live.engine.port)
+        served = " ".join(filter(None, (live.target.name, live.target.version)))
+        log.info("serving %s at %s", served, self._url)
+        if before is not None:
+            before.held.close()
+
     def _put_down(self, live: Live) -> None:
         self._front.lead_to(None)
         self._live = None
-        self._note(live.target, live.move.then("stop", "ended"))
-        live.held.close()
-
-    def _note(self, target: Target, move: ServingMove) -> None:
-        """Note what is so, noted or not."""
         try:
-            note(target, move)
-        except (UserError, OSError) as error:
-            log.warning("not noted in the registry: %s", error)
+            self._alias.note(live.target, live.move.then("stop", "ended"))
+        finally:
+            live.held.close()
+
+    def _had_alias(self) -> tuple[Target, ServingMove] | None:
+        """Whose the alias is again, when one that was not handed over to had it all the same."""
+        return None if self._live is None else (self._live.target, self._live.move.then("serve"))
 
     def _started(self, target: Target) -> Live:
         config = self._config
@@ -235,22 +251,8 @@ def handed_over(target: Target, url: str, engine: str, passed: Passed) -> Servin
     )  # fmt: skip
 
 
-def note(target: Target, move: ServingMove) -> None:
-    """Enter the move in the model's registry; what was not registered has no alias."""
-    if target.registry is None:
-        if move.action == "serve":
-            log.info("%s is no registered version: there is no alias to hand over", target.model)
-        return
-    with target.registry.changing("serve") as change:
-        change.serve(move)
-
-
-def _has_alias(live: Live) -> bool:
-    registry = live.target.registry
-    with suppress(UserError, OSError):
-        now = None if registry is None else served_now(registry.serving())
-        return now is not None and now.server == live.move.server
-    return False
+def _line(error: Exception) -> str:
+    return str(told_to_user(error, Path(tempfile.gettempdir())) or error)
 
 
 def _refusal(live: Live, version: str, why: str) -> ServingMove:

@@ -24,7 +24,7 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
         "use_listings_cache": False,
-        "config_kwargs": {"connect_timeout": 10, "read_timeout": 60},
+        "config_kwargs": {"connect_timeout": 10, "read_timeout": 30},
     },
     "gcs": {"use_listings_cache": False},
 }  # fmt: skip

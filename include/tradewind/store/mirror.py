@@ -136,7 +136,7 @@ class Mirror:
         """
         upload = Upload(self.bucket, unit, self._trusted(sources))
         try:
-            known = upload.publish(files_of(folder), is_folder=True, after=0)
+            known = upload.publish(files_of(folder), is_folder=True, first=True)
         except TakenError as error:
             raise TemporaryError(f"{self.address}/{unit}: another worker was first; try again") from error
         self.records.put(unit, known)
@@ -160,34 +160,13 @@ class Mirror:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(path, text())
                 try:
-                    made = Upload(self.bucket, unit).publish({path.name: path}, is_folder=False, after=0)
+                    made = Upload(self.bucket, unit).publish({path.name: path}, is_folder=False, first=True)
                 except TakenError:
                     path.unlink()
                 else:
                     self.records.put(unit, made)
                     return
         raise TemporaryError(f"{self.address}/{unit}: another worker was first; try again")
-
-    def replace(self, path: Path, text: str) -> None:
-        """Have this text in a small file here and in the bucket, in place of what `refresh` brought or of nothing.
-
-        Raises:
-            TemporaryError: another worker was first, or the bucket does not answer; nothing was changed.
-        """
-        unit = path.relative_to(self.root).as_posix()
-        new = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        with self._alone(unit):
-            known = self.records.get(unit)
-            try:
-                new.write_text(text, encoding="utf-8")
-                upload = Upload(self.bucket, unit)
-                made = upload.publish({path.name: new}, is_folder=False, after=known.number if known else 0)
-                new.replace(path)
-            except TakenError as error:
-                raise TemporaryError(f"{self.address}/{unit}: another worker was first; try again") from error
-            finally:
-                new.unlink(missing_ok=True)
-            self.records.put(unit, made)
 
     def withdraw(self, path: Path) -> None:
         """Note that what stood at `path` is taken back; `publish_run` tells the bucket."""

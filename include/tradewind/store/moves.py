@@ -6,17 +6,21 @@ number taken has not moved anything, and has to look again what the champion is.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tradewind.errors import TemporaryError, UserError
+from tradewind.files import write_atomically
 from tradewind.registry.history import Move
-from tradewind.store.bucket import TakenError, each
+from tradewind.store.bucket import Entry, TakenError, each
 from tradewind.store.checked import read_sealed
 from tradewind.store.manifest import sealed
 from tradewind.store.mirror import Mirror
 from tradewind.store.upload import number_of
+
+_KNOWN = ".moves.json"
 
 
 def read_moves(mirror: Mirror, models: Path) -> list[Move]:
@@ -26,12 +30,18 @@ def read_moves(mirror: Mirror, models: Path) -> list[Move]:
         UserError: one is damaged, or gone.
         TemporaryError: the bucket does not answer.
     """
-    keys = [entry.key for entry in mirror.bucket.find(_folder(models)) if number_of(entry.key)]
-    for number, key in enumerate(keys, 1):
-        if number_of(key) != number:  # the next would get a number that is taken
+    found = [entry for entry in mirror.bucket.find(_folder(models)) if number_of(entry.key)]
+    for number, entry in enumerate(found, 1):
+        if number_of(entry.key) != number:  # the next would get a number that is taken
             gone = f"{mirror.address}/{_folder(models)}/{number:08d}.json"
             raise UserError(f"{gone}: is gone, and with it who was champion then; restore it from a copy")
-    return each(lambda key: _move(mirror, key), keys)
+    known = _known(models)
+    moves = each(lambda entry: known.get(_name(entry)) or _move(mirror, entry.key), found)
+    if len(known) != len(found) or any(_name(entry) not in known for entry in found):
+        models.mkdir(parents=True, exist_ok=True)
+        write_atomically(models / _KNOWN, json.dumps({_name(entry): move.model_dump(mode="json")
+                                                      for entry, move in zip(found, moves, strict=True)}))  # fmt: skip
+    return moves
 
 
 def add_move(mirror: Mirror, models: Path, move: Move, number: int) -> None:
@@ -54,6 +64,19 @@ def _move(mirror: Mirror, key: str) -> Move:
         return Move.model_validate_json(read_sealed(mirror.bucket, key))
     except ValidationError as error:
         raise UserError(f"{mirror.address}/{key}: {error.errors()[0]['msg']}; restore it from a copy") from error
+
+
+def _known(models: Path) -> dict[str, Move]:
+    """Those that were read before, by `_name`: each is written once, and there is one more every night."""
+    try:
+        kept = json.loads((models / _KNOWN).read_bytes())
+        return {name: Move.model_validate(move) for name, move in kept.items()}
+    except (OSError, ValueError, AttributeError):  # pydantic's is a ValueError
+        return {}
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry.key} {entry.tag}"
 
 
 def _folder(models: Path) -> str:

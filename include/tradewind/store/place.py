@@ -11,7 +11,7 @@ from tradewind.registry.store import Registry
 from tradewind.store.address import checked_address, home_of, is_address
 from tradewind.store.mirror import mirror_of
 
-_PLACE = re.compile(r"(.+)/((runs|models)/[^/]+(?:/[^/]+)?)")
+_PLACE = re.compile(r"(.+)/((?:(runs)/[^/]+(?:/[^/]+)?)|(?:models/[^/]+))")
 
 
 def place_of(stated: str) -> Path:
@@ -28,11 +28,11 @@ def place_of(stated: str) -> Path:
         raise UserError(
             f"{stated}: names no run and no models; write s3://bucket/home/runs/DAG_ID/RUN or .../models/DAG_ID"
         )
-    home, below, kind = found.groups()
+    home, below, runs = found.groups()
     folder = home_of(home)
     mirror = mirror_of(folder)
-    if mirror is not None and kind == "runs":
+    if mirror is not None and runs:
         mirror.refresh(below)
     elif mirror is not None:
-        Registry(folder / below).refresh()
+        Registry(folder / below).refresh(wait=True)
     return folder / below

@@ -15,7 +15,7 @@ _UNIT = re.compile(
     rf"runs/{_NAME}/{_NAME}/(?:(?!(?:errors|{TASKS})$){_NAME}|{TASKS}/{_NAME}|errors/{_NAME}\.json|\.{_NAME}\.begun)"
     rf"|runs/{_NAME}/\.results/{_NAME}/[0-9a-f]+\.json"
     r"|answers/models/[0-9a-f]{64}\.jsonl"
-    rf"|models/{_NAME}/(?:versions/v[1-9][0-9]*|serving\.jsonl)"
+    rf"|models/{_NAME}/versions/v[1-9][0-9]*"
 )
 
 

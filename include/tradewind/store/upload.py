@@ -39,24 +39,24 @@ class Upload:
 
     def publish(
         self, files: Mapping[str, Path], *, is_folder: bool, known: Mapping[str, StoredFile] | None = None,
-        after: int | None = None, mark: Path | None = None,
+        first: bool = False, mark: Path | None = None,
     ) -> Known:  # fmt: skip
         """Send what is missing, then the manifest.
 
         Args:
             files: by their path in the unit.
             known: files that are not here but in the bucket.
-            after: the number that must be the newest manifest's, 0 where there must be none; None: any.
+            first: there must be no manifest of the unit yet.
             mark: of a task's folder the file beside it.
 
         Raises:
-            TakenError: another has published the unit in this moment, or since `after`.
+            TakenError: another has published the unit in this moment, or before if `first`.
             UserError: the bucket refuses, or a file changed meanwhile.
             TemporaryError: it does not answer.
         """
         before = [entry.key for entry in self.bucket.find(f"manifests/{self.unit}")]
         number = max(map(number_of, before), default=0)
-        if after is not None and number != after:
+        if first and number:
             raise TakenError(self.unit)
         whole = () if mark else (RESULT, RECORD)  # what is asked for first; in a task's folder they may be anything
         stored = [self._stored(name, path, inline=name in whole) for name, path in sorted(files.items())]

@@ -41,7 +41,17 @@ def test_models_of_a_bucket_are_listed_and_moved(worker: Worker, capsys: pytest.
     assert main(["models", "list", f"{HOME}/models/none"]) == 2
 
 
-@pytest.mark.parametrize("stated", [HOME, f"{HOME}/runs", f"{HOME}/models", f"{HOME}/else/x"])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        HOME,
+        f"{HOME}/runs",
+        f"{HOME}/models",
+        f"{HOME}/else/x",
+        f"{HOME}/models/trade_qa/champion",
+        f"{HOME}/models/trade_qa/versions/v1",
+    ],
+)
 def test_an_address_that_names_no_place(stated: str) -> None:
     with pytest.raises(UserError, match="names no run and no models"):
         place_of(stated)

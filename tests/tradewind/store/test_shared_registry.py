@@ -51,6 +51,21 @@ def test_a_champion_is_one_everywhere(worker: Worker, proxy: FaultyProxy) -> Non
     assert [move.after for move in _registry(second).history()] == ["v1", "v2", "v1"]
 
 
+def test_a_move_is_read_once(worker: Worker, proxy: FaultyProxy, endpoint: str) -> None:
+    first, second = worker("first"), worker("second")
+    for number in (1, 2, 3):
+        _night(first, f"night-{number}")
+    _registry(second)
+    read = proxy.count("GET", "/home/moves/trade_qa/0")
+    rollback(_registry(first), who="test", why="by hand")
+    assert [move.after for move in _registry(second).history()] == ["v1", "v2", "v3", "v2"]
+    assert proxy.count("GET", "/home/moves/trade_qa/0") == read + 1, "the new one"
+    # Another object in the place of one that is known is not taken for it.
+    client(endpoint).put_object(Bucket=BUCKET, Key=keys(endpoint, "home/moves/trade_qa")[0], Body=b"0" * 64 + b"\n{}")
+    with pytest.raises(UserError, match=r"moves/trade_qa/00000001.json: the checksum does not match"):
+        _registry(second)
+
+
 def test_a_version_s_model_is_not_sent_again(worker: Worker, proxy: FaultyProxy) -> None:
     first = worker("first")
     run = finished_run(first.root / "runs/trade_qa/night-1")

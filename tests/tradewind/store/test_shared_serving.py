@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from pathlib import Path
 
 import pytest
 
-from bucket_server import FaultyProxy
+from bucket_server import BUCKET, FaultyProxy, client, keys
 from finished_run import finished_run
 from shared_home import Worker
-from tradewind.errors import TemporaryError
+from tradewind.errors import TemporaryError, UserError
+from tradewind.registry import store
 from tradewind.registry.register import register
-from tradewind.registry.serving import SERVING, ServingMove, served_now
+from tradewind.registry.serving import SERVING, ServingMove, moves_in, served_now, with_move
 from tradewind.registry.store import Registry, models_path
+from tradewind.store import alias
+from tradewind.store.alias import replace_alias
+from tradewind.store.bucket import Bucket
 from tradewind.store.mirror import Mirror
 
 _FORK = multiprocessing.get_context("fork")
-ALIAS = f"manifests/models/trade_qa/{SERVING}"
+ALIAS = "home/serving/trade_qa"
 
 
 def _registry(mirror: Mirror) -> Registry:
@@ -56,16 +59,49 @@ def test_the_alias_is_one_everywhere(worker: Worker) -> None:
     assert served_now(_registry(first).serving()) is None
 
 
-def test_of_two_at_once_the_second_is_told_and_loses_nothing(worker: Worker) -> None:
+def test_of_two_at_once_none_is_lost(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = worker("first"), worker("second")
     _serve(first, _move("one"))
-    with _registry(second).changing("serve") as change:
+    create = Bucket.create
+
+    def late(self: Bucket, key: str, data: bytes) -> None:
+        monkeypatch.setattr(Bucket, "create", create)
+        # One that begins and ends meanwhile, so that the newest object is two numbers on.
         _serve(first, _move("two"))
-        with pytest.raises(TemporaryError, match=r"/models/trade_qa/serving.jsonl: another worker was first"):
-            change.serve(_move("three"))
+        _serve(first, _move("two").then("stop", "ended"))
+        create(self, key, data)
+
+    monkeypatch.setattr(Bucket, "create", late)
+    assert _serve(second, _move("three"))
+    assert _servers(first) == _servers(second) == ["serve one", "serve two", "stop two", "serve three"]
+
+
+def test_a_stop_that_came_too_late_changes_nothing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = worker("first"), worker("second")
+    _serve(first, _move("one"))
+    create = Bucket.create
+
+    def late(self: Bucket, key: str, data: bytes) -> None:
+        monkeypatch.setattr(Bucket, "create", create)
+        _serve(second, _move("two"))
+        create(self, key, data)
+
+    monkeypatch.setattr(Bucket, "create", late)
+    assert not _serve(first, _move("one").then("stop", "ended"))
     assert _servers(first) == ["serve one", "serve two"]
-    _serve(second, _move("three"))
-    assert _servers(first) == _servers(second) == ["serve one", "serve two", "serve three"]
+
+
+def test_the_newest_objects_are_kept_and_say_all(
+    worker: Worker, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alias, "_KEPT", 5)
+    first = worker("first")
+    moves = [_move(str(number)) for number in range(8)]
+    for move in moves:
+        assert replace_alias(first, first.root / "models/trade_qa", lambda before, move=move: with_move(  # type: ignore[misc]
+            moves_in(before.encode(), "here"), move))  # fmt: skip
+    assert len(keys(endpoint, ALIAS)) == 5
+    assert _servers(worker("second")) == [f"serve {number}" for number in range(8)]
 
 
 def test_a_bucket_that_is_away_leaves_the_alias(worker: Worker, proxy: FaultyProxy) -> None:
@@ -76,26 +112,50 @@ def test_a_bucket_that_is_away_leaves_the_alias(worker: Worker, proxy: FaultyPro
         _serve(first, _move("two"))
     proxy.faults.clear()
     assert _servers(first) == _servers(worker("second")) == ["serve one"]
-    assert not list((first.root / "models/trade_qa").glob(f".{SERVING}.*"))
+
+
+def test_what_is_here_is_never_taken_for_what_the_bucket_has(worker: Worker, endpoint: str) -> None:
+    first, second = worker("first"), worker("second")
+    file = first.root / "models/trade_qa" / SERVING
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{_move('of before').model_dump_json()}\n", encoding="utf-8")
+    _serve(second, _move("one"))
+    assert _servers(first) == ["serve one"]
+    file.write_bytes(b"")  # as after a power cut
+    assert _serve(first, _move("two"))
+    assert _servers(second) == ["serve one", "serve two"]
+    for key in keys(endpoint, ALIAS):
+        client(endpoint).delete_object(Bucket=BUCKET, Key=key)
+    assert _servers(first) == []
+    assert _serve(first, _move("three"))
+    assert _servers(second) == ["serve three"]
+
+
+def test_a_damaged_alias_is_told_to_who_serves_and_keeps_no_task(worker: Worker, endpoint: str) -> None:
+    first = worker("first")
+    _serve(first, _move("one"))
+    _serve(first, _move("two"))
+    (_, newest) = keys(endpoint, ALIAS)
+    client(endpoint).put_object(Bucket=BUCKET, Key=newest, Body=b"0" * 64 + b"\n{}")
+    assert _servers(first) == ["serve one", "serve two"]
+    with pytest.raises(UserError, match=r"00000002.json: the checksum does not match; remove the object"):
+        _serve(first, _move("three"))
+    client(endpoint).delete_object(Bucket=BUCKET, Key=newest)
+    assert _serve(first, _move("three"))
+    assert _servers(worker("second")) == ["serve one", "serve three"]
 
 
 def test_an_answer_that_was_lost_notes_it_once(worker: Worker, proxy: FaultyProxy) -> None:
     first = worker("first")
-    proxy.spoil("PUT", ALIAS, "cut")
+    proxy.spoil("PUT", ALIAS, "lost")
     _serve(first, _move("one"))
     assert _servers(first) == _servers(worker("second")) == ["serve one"]
 
 
 def _killed(mirror: Mirror) -> None:
-    replace = Path.replace
-
-    def end(self: Path, target: Path) -> Path:
-        if Path(target).name == SERVING:
-            os._exit(9)
-        return replace(self, target)
-
-    Path.replace = end  # type: ignore[assignment,method-assign]
-    _serve(mirror, _move("two"))
+    vars(store)["write_atomically"] = lambda *_: os._exit(9)
+    with Registry(models_path(mirror.root, "trade_qa")).changing("serve") as change:
+        change.serve(_move("two"))
 
 
 def test_a_server_that_is_killed_after_it_told_the_bucket(worker: Worker) -> None:
@@ -108,7 +168,6 @@ def test_a_server_that_is_killed_after_it_told_the_bucket(worker: Worker) -> Non
     assert _servers(second) == ["serve one", "serve two"]
     assert _serve(first, _move("three"))
     assert _servers(first) == _servers(second) == ["serve one", "serve two", "serve three"]
-    assert not list((first.root / "models/trade_qa").glob(f".{SERVING}.*"))
 
 
 def test_a_version_that_is_served_elsewhere_is_not_retired(worker: Worker) -> None:
