@@ -36,6 +36,14 @@ def _night(mirror: Mirror, name: str, model: Path, answers: list[str]) -> None:
     mirror.publish_run(mirror.root / "runs/trade_qa" / name)
 
 
+def _stand_in(folder: Path) -> Path:
+    """No model, for an engine that is none; large enough to come when it is asked for."""
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "weights.bin").write_bytes(os.urandom(200_000))
+    return folder
+
+
 def _alias(mirror: Mirror) -> ServingMove | None:
     registry = Registry(models_path(mirror.root, "trade_qa"))
     registry.refresh()
@@ -77,10 +85,7 @@ def test_it_follows_the_champion_of_another_machine_also_past_a_bucket_that_is_a
     worker: Worker, machine: dict[str, str], tmp_path: Path, proxy: FaultyProxy, gpu: bool
 ) -> None:
     here = worker("first")
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
-    (model / "weights.bin").write_bytes(os.urandom(200_000))  # large enough to come when it is asked for
+    model = _stand_in(tmp_path / "model")
     _night(here, "night-1", model, ANSWERS)
     fake = with_vllm(tmp_path, SAYS)
     of_gpu = ("--gpu", "0", "--lease-dir", tmp_path) if gpu else ()
@@ -115,6 +120,21 @@ def test_it_follows_the_champion_of_another_machine_also_past_a_bucket_that_is_a
         assert _versions(here) == ["serve v1", "stop v1", "serve v1", "stop v1", "serve v2", "stop v2"]
     else:
         assert _versions(here) == ["serve v1", "serve v2", "stop v2", "serve v1", "serve v2", "stop v2"]
+
+
+def test_a_bucket_that_is_silent_does_not_keep_it_from_its_end(
+    worker: Worker, machine: dict[str, str], tmp_path: Path, proxy: FaultyProxy
+) -> None:
+    here = worker("first")
+    _night(here, "night-1", _stand_in(tmp_path / "model"), ANSWERS)
+    arguments = (MODELS, "--follow", "--engine", "vllm", "--stop-timeout", "1", "--port", "0")
+    with serving(tmp_path, *arguments, **machine, **with_vllm(tmp_path, SAYS)) as process:
+        wait_for_line(tmp_path, "serving trade_qa v1", process)
+        proxy.spoil("GET", "/", "silent", 1000)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert "not noted in the registry yet: no answer within 10 s" in log_of(tmp_path)
+    assert "Traceback" not in log_of(tmp_path)
 
 
 def _address(folder: Path) -> str:
