@@ -40,6 +40,8 @@ class Cluster:
     refuse: Json | None = None
     """A `Status` that the next request for a new pod gets."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    node: threading.Lock = field(default_factory=threading.Lock)
+    """Held while a pod is started or removed: none is removed before it is there."""
 
     def create(self, pod: Json) -> tuple[int, Json]:
         """Check a pod and start it."""
@@ -51,10 +53,11 @@ class Cluster:
                 return int(refused["code"]), refused
             if name in self.pods:
                 return 409, status(409, "AlreadyExists", f'pods "{name}" already exists')
+            pod["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": _now()}
+            pod["status"] = {"phase": "Pending"}
             self.pods[name] = pod
-        pod["metadata"] |= {"uid": str(uuid.uuid4()), "creationTimestamp": _now()}
-        pod["status"] = {"phase": "Pending"}
-        why = self.podman.play({key: pod[key] for key in ("apiVersion", "kind", "metadata", "spec")})
+        with self.node:
+            why = self.podman.play({key: pod[key] for key in ("apiVersion", "kind", "metadata", "spec")})
         if why:
             ended = {"exitCode": 128, "reason": "StartError", "message": why}
             pod["status"] = {"phase": "Failed", "containerStatuses": [_container(pod, {"terminated": ended})]}
@@ -78,7 +81,8 @@ class Cluster:
         return 200, pod
 
     def _remove(self, name: str, grace: int) -> None:
-        self.podman.remove(name, grace)
+        with self.node:
+            self.podman.remove(name, grace)
         with self.lock:
             del self.pods[name]
 
