@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from structlog.testing import capture_logs
+
+from tradewind.files import write_atomically
 
 if TYPE_CHECKING:  # Airflow is imported once its home is known
     from tradewind_airflow.operators.stage import StageOperator
@@ -23,7 +27,7 @@ _FORK = multiprocessing.get_context("fork")
 
 
 class FileStore:
-    """What Airflow keeps of a task's state between its tries."""
+    """What Airflow keeps of a task's state between its tries; as there, two tries at once lose nothing of it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -32,14 +36,25 @@ class FileStore:
         return self._all().get(key)
 
     def set(self, key: str, value: Any) -> None:
-        self._path.write_text(json.dumps(self._all() | {key: value}), encoding="utf-8")
+        with self._alone():
+            write_atomically(self._path, json.dumps(self._all() | {key: value}))
 
     def delete(self, key: str) -> None:
-        kept = {name: value for name, value in self._all().items() if name != key}
-        self._path.write_text(json.dumps(kept), encoding="utf-8")
+        with self._alone():
+            kept = {name: value for name, value in self._all().items() if name != key}
+            write_atomically(self._path, json.dumps(kept))
 
     def _all(self) -> dict[str, Any]:
-        return dict(json.loads(self._path.read_text(encoding="utf-8"))) if self._path.exists() else {}
+        try:
+            return dict(json.loads(self._path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return {}
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._path.with_name(f"{self._path.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def context_of(store: Path, number: int = 1, cleared: int = 0, task_id: str = "prepare") -> dict[str, Any]:
