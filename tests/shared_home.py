@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 
 from bucket_server import BUCKET, FaultyProxy, client, proxied, s3_server, set_environment
+from tradewind.registry.store import Registry, models_path
 from tradewind.store import bucket, checked
 from tradewind.store.address import home_of
 from tradewind.store.mirror import Mirror, mirror_of
 
 Worker = Callable[[str], Mirror]
+
+
+def registry_of(mirror: Mirror) -> Registry:
+    """The models of `trade_qa` as a machine has them once it has looked into the bucket."""
+    registry = Registry(models_path(mirror.root, "trade_qa"))
+    registry.refresh()
+    return registry
 
 
 @pytest.fixture(scope="module")

@@ -59,8 +59,8 @@ class Alias:
             log.warning("not noted in the registry yet: no answer within %.0f s", _PATIENCE)
 
     def settle(self) -> None:
-        """Try again to note what is owed, if it is time to."""
-        if self._owed and time.monotonic() >= self._not_before:
+        """Try again to note what is owed, if it is time to and nobody is at it."""
+        if self._owed and time.monotonic() >= self._not_before and not self._settling.locked():
             threading.Thread(target=self._settle, daemon=True).start()
 
     def _settle(self) -> None:
