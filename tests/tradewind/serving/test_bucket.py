@@ -14,9 +14,8 @@ import pytest
 from bucket_server import BUCKET, FaultyProxy, s3_environment
 from documents import Cli
 from served import QUESTIONS, log_of, processes_of, registered, serving, wait_for_line, with_vllm
-from shared_home import Worker
+from shared_home import Worker, registry_of
 from tradewind.registry.serving import ServingMove, served_now
-from tradewind.registry.store import Registry, models_path
 from tradewind.store.address import home_of
 from tradewind.store.mirror import Mirror
 from tradewind.store.room import unused
@@ -45,9 +44,7 @@ def _stand_in(folder: Path) -> Path:
 
 
 def _alias(mirror: Mirror) -> ServingMove | None:
-    registry = Registry(models_path(mirror.root, "trade_qa"))
-    registry.refresh()
-    return served_now(registry.serving())
+    return served_now(registry_of(mirror).serving())
 
 
 @pytest.fixture
@@ -142,6 +139,4 @@ def _address(folder: Path) -> str:
 
 
 def _versions(mirror: Mirror) -> list[str]:
-    registry = Registry(models_path(mirror.root, "trade_qa"))
-    registry.refresh()
-    return [f"{move.action} {move.version}" for move in registry.serving()]
+    return [f"{move.action} {move.version}" for move in registry_of(mirror).serving()]

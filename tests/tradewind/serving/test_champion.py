@@ -6,7 +6,7 @@ import pytest
 
 from bucket_server import FaultyProxy
 from finished_run import finished_run
-from shared_home import Worker
+from shared_home import Worker, registry_of
 from tradewind.errors import TemporaryError
 from tradewind.registry.promotion import rollback
 from tradewind.registry.register import register
@@ -26,9 +26,7 @@ def registry(worker: Worker) -> Registry:
     elsewhere = Registry(models_path(worker("first").root, "trade_qa"))
     for name in ("night-1", "night-2"):
         _night(elsewhere, name)
-    found = Registry(models_path(worker("second").root, "trade_qa"))
-    found.refresh()
-    return found
+    return registry_of(worker("second"))
 
 
 def test_another_machines_champion_is_found_by_a_later_look(registry: Registry, worker: Worker) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bucket_server import BUCKET, FaultyProxy, client, keys
 from finished_run import finished_run
-from shared_home import Worker
+from shared_home import Worker, registry_of
 from tradewind.errors import TemporaryError, UserError
 from tradewind.registry import store
 from tradewind.registry.register import register
@@ -24,12 +24,6 @@ _FORK = multiprocessing.get_context("fork")
 ALIAS = "home/serving/trade_qa"
 
 
-def _registry(mirror: Mirror) -> Registry:
-    registry = Registry(models_path(mirror.root, "trade_qa"))
-    registry.refresh()
-    return registry
-
-
 def _move(server: str, version: str = "v1") -> ServingMove:
     return ServingMove(
         at="2026-11-22T02:00:00.000+00:00", action="serve", server=server, version=version, model_sha256="0" * 64,
@@ -38,40 +32,45 @@ def _move(server: str, version: str = "v1") -> ServingMove:
 
 
 def _serve(mirror: Mirror, move: ServingMove) -> bool:
-    with _registry(mirror).changing("serve") as change:
+    with registry_of(mirror).changing("serve") as change:
         return change.serve(move)
 
 
 def _servers(mirror: Mirror) -> list[str]:
-    return [f"{move.action} {move.server}" for move in _registry(mirror).serving()]
+    return [f"{move.action} {move.server}" for move in registry_of(mirror).serving()]
 
 
 def test_the_alias_is_one_everywhere(worker: Worker) -> None:
     first, second = worker("first"), worker("second")
     assert _serve(first, _move("one"))
-    now = served_now(_registry(second).serving())
+    now = served_now(registry_of(second).serving())
     assert now is not None
     assert (now.version, now.url) == ("v1", "http://one:8000/v1")
     assert _serve(second, _move("two"))
     assert not _serve(first, _move("one").then("stop", "ended"))  # it has it no more
     assert _servers(first) == _servers(second) == ["serve one", "serve two"]
     assert _serve(second, _move("two").then("stop", "ended"))
-    assert served_now(_registry(first).serving()) is None
+    assert served_now(registry_of(first).serving()) is None
+
+
+def _before_create(monkeypatch: pytest.MonkeyPatch, mirror: Mirror, *moves: ServingMove) -> None:
+    """Have these moves noted by another machine just before the next object is created."""
+    create = Bucket.create
+
+    def late(self: Bucket, key: str, data: bytes) -> None:
+        monkeypatch.setattr(Bucket, "create", create)
+        for move in moves:
+            _serve(mirror, move)
+        create(self, key, data)
+
+    monkeypatch.setattr(Bucket, "create", late)
 
 
 def test_of_two_at_once_none_is_lost(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = worker("first"), worker("second")
     _serve(first, _move("one"))
-    create = Bucket.create
-
-    def late(self: Bucket, key: str, data: bytes) -> None:
-        monkeypatch.setattr(Bucket, "create", create)
-        # One that begins and ends meanwhile, so that the newest object is two numbers on.
-        _serve(first, _move("two"))
-        _serve(first, _move("two").then("stop", "ended"))
-        create(self, key, data)
-
-    monkeypatch.setattr(Bucket, "create", late)
+    # One that begins and ends meanwhile, so that the newest object is two numbers on.
+    _before_create(monkeypatch, first, _move("two"), _move("two").then("stop", "ended"))
     assert _serve(second, _move("three"))
     assert _servers(first) == _servers(second) == ["serve one", "serve two", "stop two", "serve three"]
 
@@ -79,14 +78,7 @@ def test_of_two_at_once_none_is_lost(worker: Worker, monkeypatch: pytest.MonkeyP
 def test_a_stop_that_came_too_late_changes_nothing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = worker("first"), worker("second")
     _serve(first, _move("one"))
-    create = Bucket.create
-
-    def late(self: Bucket, key: str, data: bytes) -> None:
-        monkeypatch.setattr(Bucket, "create", create)
-        _serve(second, _move("two"))
-        create(self, key, data)
-
-    monkeypatch.setattr(Bucket, "create", late)
+    _before_create(monkeypatch, second, _move("two"))
     assert not _serve(first, _move("one").then("stop", "ended"))
     assert _servers(first) == ["serve one", "serve two"]
 
@@ -174,7 +166,7 @@ def test_a_version_that_is_served_elsewhere_is_not_retired(worker: Worker) -> No
     first, second = worker("first"), worker("second")
 
     def night(number: int) -> None:
-        registry = _registry(first)
+        registry = registry_of(first)
         run = finished_run(
             first.root / f"runs/trade_qa/night-{number}", champion=registry.champion(), weights=str(number),
             overrides={"registry.keep": 1},
@@ -186,4 +178,4 @@ def test_a_version_that_is_served_elsewhere_is_not_retired(worker: Worker) -> No
     _serve(second, _move("one"))
     for number in (2, 3, 4):
         night(number)
-    assert _registry(second).names() == ["v1", "v3", "v4"]
+    assert registry_of(second).names() == ["v1", "v3", "v4"]
