@@ -222,21 +222,22 @@ class Change:
         Raises:
             TemporaryError: a bucket does not answer; the move may be noted there, or not.
         """
-        mirror = self._registry.mirror
+        file, mirror = self._registry.path / SERVING, self._registry.mirror
         if mirror is None:
             text = with_move(self._registry.serving(), move)
-        else:
-            from tradewind.store.alias import replace_alias
+            if text is not None:
+                write_atomically(file, text)
+            return text is not None
+        from tradewind.store.alias import replace_alias
 
-            place = f"{mirror.address}: serving.jsonl"
-            text = replace_alias(
-                mirror, self._registry.path, lambda before: with_move(moves_in(before.encode(), place), move)
-            )
-        if text is None:
-            return False
-        with suppress(*(() if mirror is None else (OSError,))):  # the bucket has it; the next refresh brings it here
-            write_atomically(self._registry.path / SERVING, text)
-        return True
+        place = f"{mirror.address}: serving.jsonl"
+        text = replace_alias(
+            mirror, self._registry.path, lambda before: with_move(moves_in(before.encode(), place), move)
+        )
+        if text is not None:
+            with suppress(OSError):  # the bucket has it; the next refresh brings it here
+                write_atomically(file, text)
+        return text is not None
 
     def recover(self) -> None:
         """Note a move that a killed process made but did not live to note; forget one that it did not make."""

@@ -36,12 +36,14 @@ def read_moves(mirror: Mirror, models: Path) -> list[Move]:
             gone = f"{mirror.address}/{_folder(models)}/{number:08d}.json"
             raise UserError(f"{gone}: is gone, and with it who was champion then; restore it from a copy")
     known = _known(models)
-    moves = each(lambda entry: known.get(_name(entry)) or _move(mirror, entry.key), found)
-    if len(known) != len(found) or any(_name(entry) not in known for entry in found):
+    new = [entry for entry in found if _name(entry) not in known]
+    read = known | dict(zip(map(_name, new), each(lambda entry: _move(mirror, entry.key), new), strict=True))
+    moves = {_name(entry): read[_name(entry)] for entry in found}
+    if moves != known:
         models.mkdir(parents=True, exist_ok=True)
-        write_atomically(models / _KNOWN, json.dumps({_name(entry): move.model_dump(mode="json")
-                                                      for entry, move in zip(found, moves, strict=True)}))  # fmt: skip
-    return moves
+        kept = {name: move.model_dump(mode="json") for name, move in moves.items()}
+        write_atomically(models / _KNOWN, json.dumps(kept))
+    return list(moves.values())
 
 
 def add_move(mirror: Mirror, models: Path, move: Move, number: int) -> None:

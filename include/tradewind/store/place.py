@@ -11,7 +11,7 @@ from tradewind.registry.store import Registry
 from tradewind.store.address import checked_address, home_of, is_address
 from tradewind.store.mirror import mirror_of
 
-_PLACE = re.compile(r"(.+)/((?:(runs)/[^/]+(?:/[^/]+)?)|(?:models/[^/]+))")
+_PLACE = re.compile(r"(.+)/((runs)/[^/]+(?:/[^/]+)?|models/[^/]+)")
 
 
 def place_of(stated: str) -> Path:
